@@ -1,0 +1,53 @@
+import {z} from 'zod'
+import {defineCommand} from '../src/sdk/index.ts'
+
+export default defineCommand({
+  name: 'deploy-client',
+  description: 'Ship a target through its GitHub workflow and follow it to the end',
+  access: 'restricted',
+  visibility: 'channel',
+  input: z.object({
+    wait: z.boolean().default(false).describe('follow the run and report how it ends'),
+    target: z.string().min(1).max(60).default('client').describe('what to ship (default: client)'),
+    ref: z
+      .string()
+      .max(200)
+      .regex(/^(?!.*(\.\.|@\{|\/\/))[\w][\w./+@-]*$/, 'is not a branch, tag or commit')
+      .optional()
+      .describe('branch, tag or commit (default: the target’s own)'),
+    api_base: z.string().max(2048).optional().describe('API address the client is built against (https)'),
+  }),
+  agent: 'deploy_client',
+  action: 'deploy',
+  joinWithinMs: 10_000,
+  acknowledge: ({target}) => `deploy of ${target}`,
+  check({target, api_base}, {deployments}) {
+    const problems: string[] = []
+    if (!deployments.target(target)) {
+      problems.push(
+        `target: there is no ${target}; there is ${deployments
+          .targets()
+          .map(known => known.name)
+          .join(', ')}`,
+      )
+    }
+    const refusal = api_base === undefined ? undefined : deployments.refuseUrl(api_base)
+    if (refusal !== undefined) problems.push(`api_base: ${refusal}`)
+    return problems
+  },
+  complete: {
+    target: async (typed, {services}) =>
+      services.deployments
+        .targets()
+        .filter(target => target.name.toLowerCase().startsWith(typed.toLowerCase()))
+        .map(target => ({
+          name: `${target.name} → ${target.environment} (${target.repository})`,
+          value: target.name,
+        })),
+    ref: async (typed, {services, options}) => {
+      const target = typeof options['target'] === 'string' ? options['target'] : 'client'
+      const refs = await services.deployments.refs(target, typed)
+      return refs.map(ref => ({name: ref, value: ref}))
+    },
+  },
+})

@@ -1,0 +1,36 @@
+import {benchBus} from './bus.ts'
+import {benchCommands} from './commands.ts'
+import {benchLocks} from './locks.ts'
+import {benchRegistry} from './registry.ts'
+import {startServers} from './servers.ts'
+
+const BENCHES: Readonly<
+  Record<string, {readonly what: string; run(args: readonly string[]): Promise<void>}>
+> = {
+  commands: {
+    what: 'acknowledgement in a burst, the way of a command over bare BullMQ, memory  [burst] [path] [memory]',
+    run: benchCommands,
+  },
+  locks: {what: 'one lock, free and hot, over a lock table with retries', run: benchLocks},
+  bus: {what: 'publish and request over the bus', run: benchBus},
+  registry: {what: 'discovery at 1,000 agents with 10 capabilities each', run: benchDiscovery},
+}
+
+async function benchDiscovery(): Promise<void> {
+  const servers = await startServers()
+  try {
+    await benchRegistry(servers)
+  } finally {
+    await servers.close()
+  }
+}
+
+const [name, ...args] = process.argv.slice(2)
+const bench = name === undefined ? undefined : BENCHES[name]
+if (bench) {
+  await bench.run(args)
+} else {
+  process.stdout.write('npm run bench -- <name>\n\n')
+  for (const [each, {what}] of Object.entries(BENCHES)) process.stdout.write(`  ${each.padEnd(12)}${what}\n`)
+  process.exitCode = name === undefined ? 0 : 1
+}

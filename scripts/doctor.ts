@@ -1,0 +1,13 @@
+import {examine} from '../src/runtime/doctor.ts'
+import {runOperator} from '../src/runtime/operator.ts'
+
+await runOperator(async ({config, databaseUrl, say}) => {
+  const findings = await examine(config, await databaseUrl())
+  for (const {ok, what, next} of findings) {
+    say(`${ok ? '✅' : '❌'} ${what}`)
+    if (next !== undefined) say(`   → ${next}`)
+  }
+  const wrong = findings.filter(finding => !finding.ok).length
+  say(wrong === 0 ? 'Everything that is configured works.' : `${wrong} to mend.`)
+  return wrong === 0
+})

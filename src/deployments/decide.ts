@@ -1,0 +1,298 @@
+import {furthestJobs, isForward} from './progress.ts'
+import type {DeploymentState, FailureView, JobView, RunView, Verdict} from './state.ts'
+
+/** A fact about a deployment, stamped by the shell: `at` is milliseconds since the epoch. */
+export type DeploymentEvent = {readonly at: number} & (
+  | {readonly type: 'dispatch-began'}
+  | {readonly type: 'dispatch-accepted'; readonly run?: {readonly id: string; readonly url: string}}
+  | {readonly type: 'dispatch-refused'; readonly reason: string}
+  /** Certain not to have reached GitHub: it may be tried again. */
+  | {readonly type: 'dispatch-not-sent'}
+  | {readonly type: 'dispatch-unclear'; readonly cause: 'crashed' | 'answer-lost'}
+  | {readonly type: 'run-found'; readonly run: RunView}
+  | {readonly type: 'run-missing'; readonly bestGuessUrl?: string}
+  | {readonly type: 'run-observed'; readonly run: RunView; readonly jobs: readonly JobView[]}
+  | {readonly type: 'log-read'; readonly failure: FailureView}
+  | {readonly type: 'log-unreadable'}
+  | {readonly type: 'slowed'; readonly until: number}
+  | {readonly type: 'look-failed'}
+  | {readonly type: 'cancel-requested'; readonly by: string}
+  | {readonly type: 'cancel-sent'; readonly forced: boolean}
+  | {readonly type: 'cancel-refused'; readonly reason: string}
+  | {readonly type: 'cancel-failed'}
+)
+
+/** What the shell does next. Derived from the state alone, so a restart picks up exactly where the record stands. */
+export type Next =
+  | {readonly do: 'dispatch'}
+  | {readonly do: 'reconcile'}
+  | {readonly do: 'locate'}
+  | {readonly do: 'observe'}
+  | {readonly do: 'read-log'; readonly job: JobView}
+  | {readonly do: 'cancel'; readonly force: boolean}
+  | {readonly do: 'wait'; readonly until: number}
+  | {readonly do: 'nothing'}
+
+const LOG_READS = 3
+const FORCE_CANCEL_AFTER_MS = 60_000
+
+/**
+ * Folds one fact into a deployment. Total: a fact that no longer fits the phase changes nothing, so late,
+ * repeated and reordered facts are harmless, and `finished` is for ever.
+ */
+export function decide(state: DeploymentState, event: DeploymentEvent): DeploymentState {
+  if (state.phase === 'finished') return state
+  const after = fold(state, event)
+  const resumed = after !== state && after.slowUntil !== undefined && event.at >= after.slowUntil
+  return resumed ? omit(after, 'slowUntil') : after
+}
+
+function fold(state: DeploymentState, event: DeploymentEvent): DeploymentState {
+  switch (event.type) {
+    case 'dispatch-began':
+      if (state.phase !== 'requested') return state
+      return {
+        ...state,
+        phase: 'dispatching',
+        dispatches: state.dispatches + 1,
+        dispatchBeganAt: state.dispatchBeganAt ?? event.at,
+      }
+    case 'dispatch-accepted':
+      if (state.phase !== 'dispatching') return state
+      return event.run
+        ? found(state, {...event.run, status: 'queued', conclusion: null, attempt: 1}, event.at)
+        : locating(state, event.at)
+    case 'dispatch-refused':
+      return state.phase === 'dispatching'
+        ? finish(state, {kind: 'refused', reason: event.reason}, event.at)
+        : state
+    case 'dispatch-not-sent':
+      return state.phase === 'dispatching' ? notSent(state, event.at) : state
+    case 'dispatch-unclear':
+      return state.phase === 'dispatching' ? {...locating(state, event.at), unclear: event.cause} : state
+    case 'run-found':
+      return state.phase === 'locating' ? found(state, event.run, event.at) : state
+    case 'run-missing':
+      return state.phase === 'locating' ? missing({...state, misses: 0, lookedAt: event.at}, event) : state
+    case 'run-observed':
+      return state.phase === 'watching' ? observed(state, event.run, event.jobs, event.at) : state
+    case 'log-read':
+      return state.phase === 'watching'
+        ? concludeIfDone({...state, failure: event.failure, logReads: LOG_READS}, event.at)
+        : state
+    case 'log-unreadable':
+      return state.phase === 'watching'
+        ? concludeIfDone({...state, logReads: state.logReads + 1, lookedAt: event.at}, event.at)
+        : state
+    case 'slowed':
+      return slowed(state, event.until, event.at)
+    case 'look-failed':
+      return state.phase === 'locating' || state.phase === 'watching'
+        ? expireIfDue(missed(state, event.at), event.at)
+        : state
+    case 'cancel-requested':
+      if (state.cancel) return state
+      return state.phase === 'requested'
+        ? finish({...state, cancel: {by: event.by, at: event.at}}, {kind: 'cancelled-before-start'}, event.at)
+        : {...state, cancel: {by: event.by, at: event.at}}
+    case 'cancel-sent':
+    case 'cancel-refused':
+    case 'cancel-failed':
+      return state.phase === 'watching' && state.cancel
+        ? {...state, cancel: passedOn(state.cancel, event)}
+        : state
+  }
+}
+
+/** The one next thing to do at `now`, whoever asks and whatever happened to those who asked before. */
+export function next(state: DeploymentState, now: number): Next {
+  if (state.phase === 'finished') return {do: 'nothing'}
+  if (state.slowUntil !== undefined && now < state.slowUntil) return {do: 'wait', until: state.slowUntil}
+  const due = dueAt(state)
+  switch (state.phase) {
+    case 'requested':
+      return now >= due ? {do: 'dispatch'} : {do: 'wait', until: due}
+    case 'dispatching':
+      // Whoever began this dispatch records its outcome under the same claim. Seen by a new claim, that one is gone.
+      return {do: 'reconcile'}
+    case 'locating':
+      return now >= due ? {do: 'locate'} : {do: 'wait', until: due}
+    case 'watching': {
+      const stopAt = stopDueAt(state)
+      if (now >= stopAt) return {do: 'cancel', force: state.cancel?.sentAt !== undefined}
+      const job = unreadFailure(state)
+      if (job && now >= retryAt(state)) return {do: 'read-log', job}
+      return now >= due ? {do: 'observe'} : {do: 'wait', until: Math.min(due, stopAt)}
+    }
+  }
+}
+
+/** When to tell the run to stop, again after a failed try, and by force once it ignored us for a minute. */
+function stopDueAt({cancel, run, request}: DeploymentState): number {
+  if (!cancel || cancel.forcedAt !== undefined || run?.status === 'completed') return Number.POSITIVE_INFINITY
+  const due = cancel.sentAt === undefined ? 0 : cancel.sentAt + FORCE_CANCEL_AFTER_MS
+  return cancel.failedAt === undefined ? due : Math.max(due, cancel.failedAt + request.patience.pollMs)
+}
+
+/** When to look again: the poll interval after the last look, growing while looks fail, never past the deadline. */
+function dueAt(state: DeploymentState): number {
+  if (state.lookedAt === undefined) return 0
+  const {pollMs} = state.request.patience
+  const due = state.lookedAt + Math.min(pollMs * 2 ** Math.min(state.misses, 4), Math.max(pollMs, 30_000))
+  const deadline =
+    state.phase === 'watching'
+      ? watchDeadline(state)
+      : state.phase === 'locating'
+        ? locatingDeadline(state)
+        : 0
+  return state.lookedAt < deadline ? Math.min(due, deadline) : due
+}
+
+/** A log is read at once, unless the last look at anything failed. */
+function retryAt(state: DeploymentState): number {
+  return state.misses > 0 || state.logReads > 0 ? dueAt(state) : 0
+}
+
+function locating(state: DeploymentState, at: number): DeploymentState {
+  return omit({...state, phase: 'locating', locatingSince: at, slowedMs: 0, misses: 0}, 'lookedAt')
+}
+
+function passedOn(
+  cancel: NonNullable<DeploymentState['cancel']>,
+  event: Extract<DeploymentEvent, {type: 'cancel-sent' | 'cancel-refused' | 'cancel-failed'}>,
+): NonNullable<DeploymentState['cancel']> {
+  switch (event.type) {
+    case 'cancel-sent':
+      return {...cancel, sentAt: cancel.sentAt ?? event.at, ...(event.forced ? {forcedAt: event.at} : {})}
+    case 'cancel-refused':
+      return {...cancel, sentAt: cancel.sentAt ?? event.at, forcedAt: event.at, refusal: event.reason}
+    case 'cancel-failed':
+      return {...cancel, failedAt: event.at}
+  }
+}
+
+function notSent(state: DeploymentState, at: number): DeploymentState {
+  if (state.cancel) return finish(state, {kind: 'cancelled-before-start'}, at)
+  const again = missed({...state, phase: 'requested', dispatches: state.dispatches - 1}, at)
+  const {requestedAt, patience} = state.request
+  return at >= requestedAt + patience.discoveryMs + state.slowedMs
+    ? finish(
+        again,
+        {
+          kind: 'refused',
+          reason: 'GitHub could not be reached, so nothing was started. Try again in a minute.',
+        },
+        at,
+      )
+    : again
+}
+
+function found(state: DeploymentState, run: RunView, at: number): DeploymentState {
+  const watching: DeploymentState = {
+    ...state,
+    phase: 'watching',
+    run,
+    watchingSince: at,
+    slowedMs: 0,
+    misses: 0,
+  }
+  // Someone who does not wait still gets a stop through: the run is followed until it obeyed.
+  if (!state.request.wait && !state.cancel) return finish(watching, {kind: 'started'}, at)
+  return omit(watching, 'lookedAt')
+}
+
+function missing(
+  state: DeploymentState,
+  event: {readonly at: number; readonly bestGuessUrl?: string},
+): DeploymentState {
+  const seen = event.bestGuessUrl === undefined ? state : {...state, bestGuessUrl: event.bestGuessUrl}
+  if (event.at < locatingDeadline(state)) return seen
+  // A worker died around the request, and for the whole window GitHub listed no run with our id: the request was
+  // never made. Dispatching once more is the only way to keep the promise of one; a lost answer never gets there.
+  if (state.unclear === 'crashed' && state.dispatches < 2) {
+    if (state.cancel) return finish(seen, {kind: 'cancelled-before-start'}, event.at)
+    return omit(omit({...seen, phase: 'requested'}, 'unclear'), 'lookedAt')
+  }
+  return finish(seen, {kind: 'not-found', unclear: state.unclear !== undefined}, event.at)
+}
+
+function observed(
+  state: DeploymentState,
+  run: RunView,
+  jobs: readonly JobView[],
+  at: number,
+): DeploymentState {
+  const outdated = state.run !== undefined && run.attempt < state.run.attempt
+  const base = outdated ? state : withJobs(state, furthestJobs(state.jobs, jobs))
+  const seen: DeploymentState = {
+    ...base,
+    misses: 0,
+    lookedAt: at,
+    ...(isForward(state.run, run) ? {run} : {}),
+  }
+  // The run and its jobs are told apart: a list of jobs that lags behind costs a look, like a log not there yet.
+  const lags = seen.run?.status === 'completed' && seen.jobs.some(job => job.status !== 'completed')
+  if (lags && seen.logReads < LOG_READS - 1) return {...seen, logReads: seen.logReads + 1}
+  return expireIfDue(concludeIfDone(seen, at), at)
+}
+
+/** What was read of a job's failure goes with the job: a new attempt has other jobs, and owes another explanation. */
+function withJobs(state: DeploymentState, jobs: readonly JobView[]): DeploymentState {
+  const replaced = state.jobs.length > 0 && !jobs.some(job => state.jobs.some(known => known.id === job.id))
+  return replaced ? omit({...state, jobs, logReads: 0}, 'failure') : {...state, jobs}
+}
+
+function concludeIfDone(state: DeploymentState, at: number): DeploymentState {
+  if (state.phase !== 'watching' || state.run?.status !== 'completed' || unreadFailure(state)) return state
+  return finish(state, {kind: 'concluded', conclusion: state.run.conclusion ?? 'unknown'}, at)
+}
+
+function expireIfDue(state: DeploymentState, at: number): DeploymentState {
+  // A run that is over is never reported as still running; what is left to read about it is bounded by itself.
+  if (state.phase === 'watching' && state.run?.status !== 'completed' && at >= watchDeadline(state)) {
+    return finish(state, {kind: 'watch-timeout'}, at)
+  }
+  // Nothing could be learnt at all for several windows: say so instead of asking for ever.
+  if (state.phase === 'locating' && at >= locatingDeadline(state) + 3 * state.request.patience.discoveryMs) {
+    return finish(state, {kind: 'not-found', unclear: state.unclear !== undefined}, at)
+  }
+  return state
+}
+
+function locatingDeadline(state: DeploymentState): number {
+  return (state.locatingSince ?? 0) + state.request.patience.discoveryMs + state.slowedMs
+}
+
+function watchDeadline(state: DeploymentState): number {
+  const watch = (state.watchingSince ?? 0) + state.request.patience.watchMs + state.slowedMs
+  return state.cancel ? Math.max(watch, state.cancel.at + 2 * FORCE_CANCEL_AFTER_MS + state.slowedMs) : watch
+}
+
+function slowed(state: DeploymentState, until: number, at: number): DeploymentState {
+  // A dispatch refused for its rate was not carried out, and is not asked for again once somebody said stop.
+  if (state.phase === 'dispatching' && state.cancel)
+    return finish(state, {kind: 'cancelled-before-start'}, at)
+  const base: DeploymentState =
+    state.phase === 'dispatching' ? {...state, phase: 'requested', dispatches: state.dispatches - 1} : state
+  const from = Math.max(at, state.slowUntil ?? 0)
+  return until > from ? {...base, slowUntil: until, slowedMs: state.slowedMs + (until - from)} : base
+}
+
+function missed(state: DeploymentState, at: number): DeploymentState {
+  return {...state, misses: state.misses + 1, lookedAt: at}
+}
+
+/** The first failed job whose log nobody has read yet; its words are worth more than the run's end. */
+function unreadFailure(state: DeploymentState): JobView | undefined {
+  if (state.failure || state.logReads >= LOG_READS) return undefined
+  return state.jobs.find(job => job.status === 'completed' && job.conclusion === 'failure')
+}
+
+function finish(state: DeploymentState, verdict: Verdict, at: number): DeploymentState {
+  return {...state, phase: 'finished', verdict, endedAt: at}
+}
+
+function omit<K extends keyof DeploymentState>(state: DeploymentState, key: K): DeploymentState {
+  const {[key]: _dropped, ...rest} = state
+  return rest as DeploymentState
+}

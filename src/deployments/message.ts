@@ -1,0 +1,185 @@
+import {shortId} from '../kernel/correlation.ts'
+import {code, ellipsis, link, plain, timestamp} from '../kernel/markdown.ts'
+import {formatDuration} from '../kernel/time.ts'
+import type {Control, Reply, ReplyState} from '../sdk/index.ts'
+import type {DeploymentState, JobView, StepView, Verdict} from './state.ts'
+
+/** The whole story as one message: the first line answers, the rest is there when wanted. */
+export function describe(state: DeploymentState): Reply {
+  const {request} = state
+  const {glyph, words} = standing(state)
+  const title = `${ellipsis(request.target, 30)} → ${request.environment} · ${words}`
+  const lines = [
+    `asked by ${plain(request.requester.name, 60)} · ${code(shortId(request.correlationId))} · started ${timestamp(request.requestedAt)}`,
+    `${code(request.ref)} of ${plain(request.repository, 100)} by ${code(request.workflow)}`,
+    ...(request.apiBase === undefined ? [] : [`API ${code(request.apiBase)}`]),
+    ...progressLine(state),
+    ...detailLines(state),
+  ]
+  return {
+    state: glyph,
+    title: ellipsis(title, 80),
+    lines,
+    ...(state.failure?.excerpt === undefined ? {} : {excerpt: state.failure.excerpt}),
+    controls: controls(state),
+  }
+}
+
+/** The short message at the end: edits notify nobody, so the verdict is posted anew and links back. */
+export function closing(state: DeploymentState): Reply {
+  const full = describe(state)
+  const {failure} = state
+  const cause = failure ? [failureLine(failure)] : []
+  const id = `${code(shortId(state.request.correlationId))} · asked by ${plain(state.request.requester.name, 60)}`
+  return {state: full.state, title: full.title, lines: [...cause, id], controls: runLink(state)}
+}
+
+function standing(state: DeploymentState): {readonly glyph: ReplyState; readonly words: string} {
+  const {verdict} = state
+  if (verdict) return ending(state, verdict)
+  if (state.slowUntil !== undefined && state.slowUntil > (state.lookedAt ?? 0)) {
+    return {glyph: 'running', words: 'waiting for GitHub'}
+  }
+  if (state.cancel) return {glyph: 'running', words: 'stopping'}
+  switch (state.phase) {
+    case 'requested':
+    case 'dispatching':
+      return {glyph: 'running', words: 'starting'}
+    case 'locating':
+      return {glyph: 'running', words: 'started, looking for the run'}
+    default:
+      return {
+        glyph: 'running',
+        words:
+          state.run?.status === 'in_progress'
+            ? 'deploying'
+            : plain((state.run?.status ?? 'queued').replaceAll('_', ' '), 30),
+      }
+  }
+}
+
+function ending(
+  state: DeploymentState,
+  verdict: Verdict,
+): {readonly glyph: ReplyState; readonly words: string} {
+  const took = formatDuration((state.endedAt ?? 0) - state.request.requestedAt)
+  switch (verdict.kind) {
+    case 'concluded':
+      if (verdict.conclusion === 'success') return {glyph: 'success', words: `success after ${took}`}
+      if (verdict.conclusion === 'failure') return {glyph: 'failure', words: `failed after ${took}`}
+      return {glyph: 'other', words: `${plain(verdict.conclusion.replaceAll('_', ' '), 30)} after ${took}`}
+    case 'started':
+      return {glyph: 'running', words: 'started'}
+    case 'watch-timeout':
+      return {glyph: 'timed-out', words: `still running after ${took}`}
+    case 'not-found':
+      return verdict.unclear
+        ? {glyph: 'partial', words: 'not sure it started'}
+        : {glyph: 'partial', words: 'dispatched, run not located yet'}
+    case 'cancelled-before-start':
+      return {glyph: 'other', words: 'cancelled before it started'}
+    case 'refused':
+      return {glyph: 'failure', words: 'not started'}
+  }
+}
+
+function detailLines(state: DeploymentState): string[] {
+  const lines: string[] = []
+  const {verdict, cancel, failure} = state
+  if (!verdict && state.slowUntil !== undefined && state.slowUntil > (state.lookedAt ?? 0)) {
+    lines.push(`GitHub asks us to slow down; next look ${timestamp(state.slowUntil)}`)
+  }
+  if (cancel) lines.push(`stop asked by ${plain(cancel.by, 60)} ${timestamp(cancel.at)}`)
+  if (cancel?.refusal !== undefined) lines.push(`GitHub did not stop the run: ${plain(cancel.refusal, 200)}`)
+  if (failure) lines.push(failureLine(failure))
+  if (failure && failure.excerpt === undefined)
+    lines.push('its log could not be read; open the run to see it')
+  if (failure?.moreLines) lines.push(`${failure.moreLines} more lines in ${link('the log', failure.jobUrl)}`)
+  if (!verdict) return lines
+  switch (verdict.kind) {
+    case 'started':
+      lines.push('not waiting for the end; see `/status`')
+      break
+    case 'watch-timeout':
+      lines.push('stopped watching; it may still end well: open the run on GitHub')
+      break
+    case 'not-found':
+      lines.push(
+        verdict.unclear
+          ? `GitHub’s answer was lost and no run carries our id. Look at ${link('the workflow', state.request.workflowUrl)} before running it again`
+          : `no run carries our id yet: ${link('the workflow', state.request.workflowUrl)}. Does its run-name include the correlation id?`,
+      )
+      if (state.bestGuessUrl !== undefined)
+        lines.push(`${link('newest run', state.bestGuessUrl)} (best guess, not followed)`)
+      break
+    case 'refused':
+      lines.push(plain(verdict.reason, 400))
+      break
+    case 'concluded':
+      if (verdict.conclusion === 'action_required' || verdict.conclusion === 'startup_failure') {
+        lines.push('GitHub could not start its jobs: open the run to see why')
+      }
+      break
+    case 'cancelled-before-start':
+      break
+  }
+  return lines
+}
+
+function failureLine(failure: NonNullable<DeploymentState['failure']>): string {
+  const step = failure.step === undefined ? '' : ` › step ${code(failure.step, 80)}`
+  const exit = failure.exitCode === undefined ? '' : ` (exit ${failure.exitCode})`
+  return `job ${code(failure.job, 80)}${step}${exit}`
+}
+
+/** `build ✅ 41s · deploy ▶ since 12 s · verify ·`: the jobs, or the steps when there is one job only. */
+function progressLine(state: DeploymentState): string[] {
+  const [only, ...others] = state.jobs
+  if (!only) return []
+  const parts: readonly (JobView | StepView)[] = others.length === 0 ? only.steps : state.jobs
+  const shown = parts.slice(0, 12).map(part => `${plain(part.name, 40)} ${mark(part)}`)
+  return shown.length === 0
+    ? []
+    : [shown.join(' · ') + (parts.length > 12 ? ` · and ${parts.length - 12} more` : '')]
+}
+
+function mark(part: JobView | StepView): string {
+  const took =
+    part.startedAt !== undefined && part.endedAt !== undefined
+      ? ` ${formatDuration(part.endedAt - part.startedAt)}`
+      : ''
+  if (part.status !== 'completed')
+    return part.status === 'in_progress'
+      ? `▶${part.startedAt === undefined ? '' : ` ${timestamp(part.startedAt)}`}`
+      : '·'
+  switch (part.conclusion) {
+    case 'success':
+      return `✅${took}`
+    case 'failure':
+      return `❌${took}`
+    case 'skipped':
+      return '⏭'
+    default:
+      return `⚪${took}`
+  }
+}
+
+function controls(state: DeploymentState): Control[] {
+  const subject = state.request.correlationId
+  const copy: Control = {kind: 'action', label: 'Copy id', action: 'copy', subject, style: 'secondary'}
+  if (state.phase !== 'finished') {
+    const stop: Control[] = state.cancel
+      ? []
+      : [{kind: 'action', label: 'Cancel', action: 'cancel', subject, style: 'danger'}]
+    return [copy, ...runLink(state), ...stop]
+  }
+  const again = state.verdict?.kind === 'concluded' && state.verdict.conclusion !== 'success'
+  const retry: Control[] = again
+    ? [{kind: 'action', label: 'Retry', action: 'retry', subject, style: 'primary'}]
+    : []
+  return [copy, ...retry, ...runLink(state)]
+}
+
+function runLink(state: DeploymentState): Control[] {
+  return state.run ? [{kind: 'link', label: 'Run ↗', url: state.run.url}] : []
+}

@@ -1,0 +1,368 @@
+import type {Clock} from '../kernel/clock.ts'
+import {shortId} from '../kernel/correlation.ts'
+import type {CodeHost, RunDetail} from '../integrations/github/code-host.ts'
+import type {InvocationStore} from '../invocations/store.ts'
+import type {ReplyStore} from '../notifications/store.ts'
+import type {Logger} from '../platform/logger.ts'
+import {transaction, type Db} from '../platform/postgres.ts'
+import type {QueueJob, Queues} from '../platform/queue.ts'
+import type {Pool} from 'pg'
+import {next, type DeploymentEvent, type Next} from './decide.ts'
+import {findRun} from './find-run.ts'
+import {excerptOf, failingStep} from './log-excerpt.ts'
+import {closing, describe} from './message.ts'
+import type {DeploymentPhases} from './metrics.ts'
+import {
+  newDeployment,
+  type DeploymentRequest,
+  type DeploymentState,
+  type FailureView,
+  type JobView,
+  type RunView,
+} from './state.ts'
+import type {ClaimedDeployment, DeploymentStore} from './store.ts'
+
+export const DEPLOYMENTS_QUEUE = 'deployments'
+/** Webhooks that say a run moved, waiting to be looked at. */
+export const WEBHOOKS_QUEUE = 'webhooks'
+
+/** GitHub's clock and ours may differ this much when runs are looked up by their creation time. */
+const CLOCK_SKEW_MS = 60_000
+/** Looks in one go before the claim is given back, so a busy deployment does not keep others waiting. */
+const STEPS_PER_TICK = 20
+/** A sweep does not ask again for a look that it asked for so shortly before and that still waits. */
+const SWEEP_AGAIN_MS = 2_000
+
+export interface DeploymentsOptions {
+  readonly pool: Pool
+  readonly store: DeploymentStore
+  readonly replies: Pick<ReplyStore, 'write'>
+  readonly invocations: Pick<InvocationStore, 'endWithin' | 'followWithin'>
+  readonly codeHost: CodeHost
+  readonly queues: Queues
+  readonly notify: (invocationId: string) => Promise<void>
+  readonly redact: (text: string) => string
+  readonly phases: DeploymentPhases
+  readonly clock: Clock
+  readonly log: Logger
+  /** How long a dead worker's deployment waits before another one takes it over. */
+  readonly leaseMs: number
+}
+
+export type Deployments = ReturnType<typeof createDeployments>
+
+/**
+ * Follows deployments to their end: dispatch once, find the run, watch it, say why it failed. Each is a row that
+ * is advanced in short ticks, so nothing waits in memory, any worker can go on where another died, and a webhook
+ * merely makes the next tick come sooner.
+ */
+export function createDeployments(options: DeploymentsOptions) {
+  const {pool, store, replies, invocations, codeHost, queues, notify, redact, phases, clock, log, leaseMs} =
+    options
+
+  /** What commits with each change of a deployment: its message, and at the end the command's own end. */
+  async function mirror(db: Db, state: DeploymentState): Promise<void> {
+    const id = state.request.correlationId
+    const over = state.phase === 'finished'
+    await replies.write(db, id, describe(state), over && state.request.wait ? closing(state) : undefined)
+    if (over) {
+      await invocations.endWithin(db, id, {
+        status: invocationStatus(state),
+        result: {
+          verdict: state.verdict?.kind ?? null,
+          conclusion: state.run?.conclusion ?? null,
+          run: state.run?.url ?? null,
+        },
+      })
+    }
+  }
+
+  async function tick(id: string, nudged: boolean): Promise<void> {
+    const claimed = await store.claim(id, leaseMs, nudged ? clock() + 365 * 86_400_000 : clock() + 20)
+    if (!claimed) return
+    let {state} = claimed
+    const renewal = setInterval(() => {
+      store
+        .renew(claimed, leaseMs)
+        .catch((error: unknown) => log.warn({err: error, deployment: id}, 'claim not renewed'))
+    }, leaseMs / 3).unref()
+    try {
+      let fresh = nudged
+      for (let steps = 0; steps < STEPS_PER_TICK; steps++) {
+        let step = next(state, clock())
+        if (step.do === 'nothing') return
+        if (step.do === 'wait') {
+          // A webhook says that there is news: look now instead of when the next look is due.
+          const look = fresh && (state.slowUntil ?? 0) <= clock() ? lookNow(state) : undefined
+          if (!look) return
+          fresh = false
+          step = look
+        } else if (step.do === 'observe' || step.do === 'locate') fresh = false
+        const after = await advance(claimed, state, step)
+        if (!after) return
+        state = after
+      }
+    } finally {
+      clearInterval(renewal)
+      await settle(claimed, state)
+    }
+  }
+
+  async function settle(claimed: ClaimedDeployment, state: DeploymentState): Promise<void> {
+    if (state.phase === 'finished') return
+    const step = next(state, clock())
+    const at = step.do === 'wait' ? step.until : clock()
+    await store.release(claimed, at)
+    await schedule(claimed.id, at)
+  }
+
+  /** One step: act, then record what was learnt. Undefined when another worker took over meanwhile. */
+  async function advance(
+    claimed: ClaimedDeployment,
+    state: DeploymentState,
+    step: Exclude<Next, {do: 'wait' | 'nothing'}>,
+  ): Promise<DeploymentState | undefined> {
+    if (step.do === 'dispatch') {
+      // The record says "dispatching" before GitHub hears of it: whoever finds that word after a crash looks first.
+      const begun = await record(claimed, {type: 'dispatch-began', at: clock()})
+      if (begun?.phase !== 'dispatching') return begun
+      // A process that was frozen for a while must not dispatch in its sleep: whoever took over has seen to it.
+      if (!(await store.renew(claimed, leaseMs))) return takenOver(claimed, 'dispatch')
+      return record(claimed, await dispatch(begun))
+    }
+    return record(claimed, await learn(state, step))
+  }
+
+  async function record(
+    claimed: ClaimedDeployment,
+    event: DeploymentEvent,
+  ): Promise<DeploymentState | undefined> {
+    const after = await store.fold(claimed.id, event, mirror, {fence: claimed.fence, leaseMs})
+    if (!after) return takenOver(claimed, event.type)
+    log.info({deployment: claimed.id, event: event.type, phase: after.phase}, 'deployment advanced')
+    phases.observe(after, event)
+    await notify(claimed.id)
+    return after
+  }
+
+  function takenOver(claimed: ClaimedDeployment, event: string): undefined {
+    log.warn({deployment: claimed.id, event}, 'another worker took this deployment over')
+    return undefined
+  }
+
+  async function dispatch(state: DeploymentState): Promise<DeploymentEvent> {
+    const {repository, workflow, ref, inputs} = state.request
+    const outcome = await codeHost.dispatch({repository, workflow, ref, inputs})
+    const at = clock()
+    switch (outcome.kind) {
+      case 'accepted':
+        return {type: 'dispatch-accepted', at, ...(outcome.run ? {run: outcome.run} : {})}
+      case 'refused':
+        return {type: 'dispatch-refused', at, reason: outcome.reason}
+      case 'slow-down':
+        return {type: 'slowed', at, until: outcome.until}
+      case 'not-sent':
+        return {type: 'dispatch-not-sent', at}
+      case 'unclear':
+        log.warn(
+          {deployment: state.request.correlationId, reason: outcome.reason},
+          'the answer to a dispatch was lost; looking for its run',
+        )
+        return {type: 'dispatch-unclear', at, cause: 'answer-lost'}
+    }
+  }
+
+  async function learn(
+    state: DeploymentState,
+    step: Exclude<Next, {do: 'wait' | 'nothing' | 'dispatch'}>,
+  ): Promise<DeploymentEvent> {
+    const {repository} = state.request
+    switch (step.do) {
+      case 'reconcile':
+        return {type: 'dispatch-unclear', at: clock(), cause: 'crashed'}
+      case 'locate':
+        return locate(state)
+      case 'observe': {
+        const look = await codeHost.run({repository, runId: state.run?.id ?? ''})
+        if (look.kind === 'seen')
+          return {type: 'run-observed', at: clock(), run: toRun(look.value), jobs: look.value.jobs}
+        return unseen(look)
+      }
+      case 'read-log': {
+        const look = await codeHost.jobLog({repository, jobId: step.job.id})
+        if (look.kind === 'slow-down') return {type: 'slowed', at: clock(), until: look.until}
+        if (look.kind !== 'seen') return {type: 'log-unreadable', at: clock()}
+        return {type: 'log-read', at: clock(), failure: toFailure(step.job, look.value, redact)}
+      }
+      case 'cancel': {
+        const outcome = await codeHost.cancel({repository, runId: state.run?.id ?? '', force: step.force})
+        switch (outcome.kind) {
+          case 'accepted':
+          case 'already-ended':
+            return {type: 'cancel-sent', at: clock(), forced: step.force || outcome.kind === 'already-ended'}
+          case 'refused':
+            return {type: 'cancel-refused', at: clock(), reason: outcome.reason}
+          case 'slow-down':
+            return {type: 'slowed', at: clock(), until: outcome.until}
+          case 'failed':
+            return {type: 'cancel-failed', at: clock()}
+        }
+      }
+    }
+  }
+
+  async function locate(state: DeploymentState): Promise<DeploymentEvent> {
+    const {repository, workflow, correlationId} = state.request
+    const since = (state.dispatchBeganAt ?? clock()) - CLOCK_SKEW_MS
+    const look = await codeHost.dispatchedRuns({repository, workflow, since})
+    if (look.kind !== 'seen') return unseen(look)
+    const {run, twins, bestGuess} = findRun(look.value, correlationId)
+    if (twins.length > 0)
+      log.error(
+        {deployment: correlationId, runs: twins.map(twin => twin.id)},
+        'more than one run carries this id',
+      )
+    if (run) return {type: 'run-found', at: clock(), run: toRun(run)}
+    return {type: 'run-missing', at: clock(), ...(bestGuess ? {bestGuessUrl: bestGuess.url} : {})}
+  }
+
+  function unseen(
+    look:
+      | {readonly kind: 'missing' | 'refused' | 'failed'}
+      | {readonly kind: 'slow-down'; readonly until: number},
+  ): DeploymentEvent {
+    return look.kind === 'slow-down'
+      ? {type: 'slowed', at: clock(), until: look.until}
+      : {type: 'look-failed', at: clock()}
+  }
+
+  /** The tick carries the moment it was set for; superseded ones find nothing due and end at once. */
+  async function schedule(id: string, at: number): Promise<void> {
+    const delayMs = Math.max(0, at - clock())
+    await queues
+      .add({queue: DEPLOYMENTS_QUEUE, name: 'tick', data: {id, at}, ...(delayMs > 0 ? {delayMs} : {})})
+      .catch((error: unknown) => log.warn({err: error, deployment: id}, 'next look left to the sweep'))
+  }
+
+  async function nudge(
+    id: string,
+    deduplicate: QueueJob['deduplicate'] = {id: `tick-${id}`, keepLast: true},
+  ): Promise<void> {
+    await queues.add({queue: DEPLOYMENTS_QUEUE, name: 'tick', data: {id, nudged: true}, deduplicate})
+  }
+
+  return {
+    /** Records a deployment for a command and starts it; asking twice for the same command changes nothing. */
+    async request(request: DeploymentRequest): Promise<void> {
+      const state = newDeployment(request)
+      const id = request.correlationId
+      await transaction(pool, async client => {
+        if (!(await invocations.followWithin(client, id))) return
+        if (await store.insertWithin(client, id, state)) await replies.write(client, id, describe(state))
+      })
+      await schedule(id, 0)
+    },
+
+    tick,
+
+    /** Something happened at GitHub: look now. The webhook's own content is only a hint; the truth is read. */
+    async heard(runId: string, title: string): Promise<number> {
+      const ids = await store.matching(runId, title)
+      for (const id of ids) await nudge(id)
+      return ids.length
+    },
+
+    /** Asks to stop. Once answered, no dispatch starts any more; a run that exists is told to stop. */
+    async cancel(id: string, by: string): Promise<DeploymentState | undefined> {
+      const after = await store.fold(id, {type: 'cancel-requested', at: clock(), by}, mirror)
+      if (after) {
+        await notify(id)
+        if (after.phase !== 'finished') await nudge(id)
+      }
+      return after
+    },
+
+    /** Stops the run of a deployment that is no longer watched. */
+    async cancelRun(
+      state: DeploymentState,
+    ): Promise<'accepted' | 'already-ended' | {readonly refused: string}> {
+      if (!state.run) return 'already-ended'
+      const outcome = await codeHost.cancel({
+        repository: state.request.repository,
+        runId: state.run.id,
+        force: false,
+      })
+      switch (outcome.kind) {
+        case 'accepted':
+        case 'already-ended':
+          return outcome.kind
+        case 'slow-down':
+          return {refused: 'GitHub asks us to slow down. Try again in a minute.'}
+        case 'refused':
+        case 'failed':
+          return {refused: outcome.reason}
+      }
+    },
+
+    find: (id: string) => store.find(id),
+
+    /** Takes up what crashes and lost jobs left behind. */
+    async sweep(): Promise<number> {
+      const ids = await store.overdue(2000, 100)
+      // A key of its own: the ordinary one may be held for ever by a job that the queue lost in a crash.
+      const round = Math.floor(clock() / SWEEP_AGAIN_MS)
+      for (const id of ids) {
+        log.info({deployment: id}, `deployment ${shortId(id)} taken up again`)
+        await nudge(id, {id: `tick-${id}-sweep-${round}`})
+      }
+      return ids.length
+    },
+  }
+}
+
+/** What a nudge may bring forward: a look, never an act. */
+function lookNow({phase}: DeploymentState): {readonly do: 'observe'} | {readonly do: 'locate'} | undefined {
+  if (phase === 'watching') return {do: 'observe'}
+  return phase === 'locating' ? {do: 'locate'} : undefined
+}
+
+function invocationStatus(state: DeploymentState): 'succeeded' | 'failed' | 'cancelled' {
+  const {verdict} = state
+  switch (verdict?.kind) {
+    case 'started':
+      return 'succeeded'
+    case 'concluded':
+      if (verdict.conclusion === 'success') return 'succeeded'
+      return verdict.conclusion === 'cancelled' ? 'cancelled' : 'failed'
+    case 'cancelled-before-start':
+      return 'cancelled'
+    default:
+      return 'failed'
+  }
+}
+
+function toRun(run: Omit<RunDetail, 'jobs'>): RunView {
+  return {
+    id: run.id,
+    url: run.url,
+    status: run.status,
+    conclusion: run.conclusion,
+    attempt: run.attempt,
+    ...(run.startedAt === undefined ? {} : {startedAt: run.startedAt}),
+    ...(run.status === 'completed' ? {endedAt: run.updatedAt} : {}),
+  }
+}
+
+function toFailure(job: JobView, log: string, redact: (text: string) => string): FailureView {
+  const step = failingStep(job)
+  const excerpt = excerptOf(log, step, redact)
+  return {
+    jobId: job.id,
+    job: job.name,
+    jobUrl: job.url,
+    ...(step ? {step: step.name} : {}),
+    ...(excerpt.exitCode === undefined ? {} : {exitCode: excerpt.exitCode}),
+    ...(excerpt.text === '' ? {} : {excerpt: excerpt.text}),
+    ...(excerpt.moreLines > 0 ? {moreLines: excerpt.moreLines} : {}),
+  }
+}

@@ -1,0 +1,134 @@
+import type {Pool} from 'pg'
+import {transaction, type Db} from '../platform/postgres.ts'
+import {decide, type DeploymentEvent} from './decide.ts'
+import type {DeploymentState} from './state.ts'
+
+export interface ClaimedDeployment {
+  readonly id: string
+  readonly state: DeploymentState
+  readonly fence: number
+}
+
+export type DeploymentStore = ReturnType<typeof createDeploymentStore>
+
+/** The record of deployments. A claim raises the fence; a commit under an older fence changes nothing. */
+export function createDeploymentStore({pool}: {readonly pool: Pool}) {
+  return {
+    /** Records a deployment once per command; answers whether this call did. */
+    async insertWithin(db: Db, id: string, state: DeploymentState): Promise<boolean> {
+      const {rowCount} = await db.query(
+        `insert into deployments (id, state, phase, repository, target) values ($1, $2, $3, $4, $5) on conflict (id) do nothing`,
+        [id, JSON.stringify(state), state.phase, state.request.repository, state.request.target],
+      )
+      return rowCount === 1
+    },
+
+    /**
+     * Takes a deployment for `leaseMs`; undefined while another worker has it, once it is finished, or when its
+     * next look is not due by `dueBy` (so superseded ticks end here instead of multiplying).
+     */
+    async claim(id: string, leaseMs: number, dueBy: number): Promise<ClaimedDeployment | undefined> {
+      const {rows} = await pool.query<{state: DeploymentState; fence: number}>({
+        name: 'deployments-claim',
+        text: `update deployments set fence = fence + 1, lease_until = now() + make_interval(secs => $2::float8 / 1000)
+          where id = $1 and phase <> 'finished' and (lease_until is null or lease_until < now())
+            and next_tick_at <= to_timestamp($3::float8 / 1000)
+          returning state, fence`,
+        values: [id, leaseMs, dueBy],
+      })
+      const row = rows[0]
+      return row && {id, state: row.state, fence: row.fence}
+    },
+
+    /**
+     * Folds one fact into the record, onto whatever it says by now: the row's lock puts all facts in one order.
+     * With a claim, the fact counts only while no newer claim exists (undefined otherwise: the caller must stop),
+     * and the claim is kept for another `leaseMs`. Whatever `also` writes commits with it.
+     */
+    async fold(
+      id: string,
+      event: DeploymentEvent,
+      also: (db: Db, after: DeploymentState) => Promise<void>,
+      claim?: {readonly fence: number; readonly leaseMs: number},
+    ): Promise<DeploymentState | undefined> {
+      return transaction(pool, async client => {
+        const {rows} = await client.query<{state: DeploymentState; fence: number}>({
+          name: 'deployments-lock',
+          text: 'select state, fence from deployments where id = $1 for update',
+          values: [id],
+        })
+        const row = rows[0]
+        if (!row || (claim && row.fence !== claim.fence)) return undefined
+        const after = decide(row.state, event)
+        if (after === row.state) return after
+        await client.query({
+          name: 'deployments-fold',
+          text: `update deployments set state = $2, phase = $3, run_id = $4, version = version + 1,
+              lease_until = case when $5::float8 is null then lease_until else now() + make_interval(secs => $5::float8 / 1000) end,
+              next_tick_at = case when $5::float8 is null then now() else next_tick_at end,
+              ended_at = case when $3 = 'finished' then now() end
+            where id = $1`,
+          values: [id, JSON.stringify(after), after.phase, after.run?.id ?? null, claim?.leaseMs ?? null],
+        })
+        await also(client, after)
+        return after
+      })
+    },
+
+    /**
+     * Keeps the claim while a request to GitHub takes its time. Answers whether it is still ours: not once a newer
+     * claim exists, which then stays as it is.
+     */
+    async renew(claimed: {readonly id: string; readonly fence: number}, leaseMs: number): Promise<boolean> {
+      const {rowCount} = await pool.query({
+        name: 'deployments-renew',
+        text: `update deployments set lease_until = now() + make_interval(secs => $3::float8 / 1000)
+          where id = $1 and fence = $2 and lease_until is not null`,
+        values: [claimed.id, claimed.fence, leaseMs],
+      })
+      return rowCount === 1
+    },
+
+    /** Gives the claim back and says when to look again. */
+    async release(claimed: {readonly id: string; readonly fence: number}, nextTickAt: number): Promise<void> {
+      await pool.query({
+        name: 'deployments-release',
+        text: `update deployments set lease_until = null, next_tick_at = to_timestamp($3::float8 / 1000)
+          where id = $1 and fence = $2`,
+        values: [claimed.id, claimed.fence, nextTickAt],
+      })
+    },
+
+    async find(id: string): Promise<DeploymentState | undefined> {
+      const {rows} = await pool.query<{state: DeploymentState}>(
+        'select state from deployments where id = $1',
+        [id],
+      )
+      return rows[0]?.state
+    },
+
+    /** Unfinished deployments that a webhook may be about: by run id, or by the correlation id in the run's title. */
+    async matching(runId: string, title: string): Promise<readonly string[]> {
+      const correlationIds =
+        title.match(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g) ?? []
+      const {rows} = await pool.query<{id: string}>(
+        `select id from deployments where phase <> 'finished' and (run_id = $1 or id = any($2::uuid[]))`,
+        [runId, correlationIds],
+      )
+      return rows.map(row => row.id)
+    },
+
+    /** Deployments whose next look is overdue with nobody at it: what a crash or a lost job left behind. */
+    async overdue(graceMs: number, limit: number): Promise<readonly string[]> {
+      const {rows} = await pool.query<{id: string}>({
+        name: 'deployments-overdue',
+        text: `select id from deployments
+          where phase <> 'finished' and next_tick_at < now() - make_interval(secs => $1::float8 / 1000)
+            and (lease_until is null or lease_until < now())
+          order by next_tick_at limit $2`,
+        values: [graceMs, limit],
+      })
+      return rows.map(row => row.id)
+    },
+  }
+}

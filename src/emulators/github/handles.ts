@@ -1,0 +1,287 @@
+/** What tests and the demo hold in their hands: a repository, a workflow, a run that can be steered. */
+import type {Ids} from './ids.ts'
+import type {People} from './people.ts'
+import {latest, type Conclusion} from './attempt.ts'
+import {approve, fail, finish, hold, release} from './progress.ts'
+import {
+  addCommit,
+  findWorkflow,
+  resolveRef,
+  type RepositoryState,
+  type Role,
+  type WorkflowState,
+} from './repositories.ts'
+import type {RunState, Runs} from './runs.ts'
+import {defaultJobs, type JobScript} from './script.ts'
+import type {RunShapes} from './run-shapes.ts'
+import {readWorkflowFile, renderRunName, writeWorkflowFile, type InputSpec} from './workflow-file.ts'
+
+export interface WorkflowOptions {
+  readonly name: string
+  /** The file itself; wins over `inputs`, `dispatchable` and `concurrency`, which otherwise describe one. */
+  readonly yaml?: string
+  /** Default: `correlation_id` and `requester`, both optional. */
+  readonly inputs?: Readonly<Record<string, InputSpec>>
+  /** Whether `on` has `workflow_dispatch`. Default true. */
+  readonly dispatchable?: boolean
+  /** A group of which one run works and one waits. */
+  readonly concurrency?: string
+  /** Default: the file's `run-name`, `<name> — <correlation_id> by <requester>`. */
+  readonly runName?: (inputs: Readonly<Record<string, string>>, actor: string) => string
+  readonly jobs?: readonly JobScript[]
+  /** Chooses the jobs per run and attempt; wins over `jobs`. */
+  readonly script?: (inputs: Readonly<Record<string, string>>, attempt: number) => readonly JobScript[]
+  /** Runs stay queued until released, failed or finished by hand. */
+  readonly hold?: boolean
+  /** False: the file is only on other branches, so GitHub does not know the workflow. */
+  readonly onDefaultBranch?: boolean
+}
+
+export interface Workflow {
+  readonly id: number
+  readonly file: string
+  disable(): void
+  enable(): void
+}
+
+export interface Repository {
+  readonly id: number
+  readonly fullName: string
+  /** Newest first. */
+  readonly runs: readonly Run[]
+  branch(name: string, sha?: string): string
+  tag(name: string, sha?: string): string
+  /** A new commit on a branch (the default one by default); answers its sha. */
+  commit(
+    message: string,
+    options?: {readonly branch?: string; readonly author?: string; readonly sha?: string},
+  ): string
+  collaborator(login: string, role: Role): void
+  workflow(file: string, options: WorkflowOptions): Workflow
+  /** A run nobody dispatched. With a conclusion it lies in the past, `ageMs` ago, and no webhook tells of it. */
+  startRun(options: {
+    readonly workflow: string
+    readonly event?: string
+    readonly branch?: string
+    readonly actor?: string
+    readonly title?: string
+    readonly inputs?: Readonly<Record<string, string>>
+    readonly ageMs?: number
+    /** Of a past run. Default two minutes. */
+    readonly durationMs?: number
+    readonly conclusion?: Conclusion
+  }): Run
+}
+
+export interface Run {
+  readonly id: number
+  readonly url: string
+  readonly workflow: string
+  readonly displayTitle: string
+  readonly event: string
+  readonly branch: string
+  readonly headSha: string
+  readonly actor: string
+  readonly inputs: Readonly<Record<string, string>>
+  readonly status: string
+  readonly conclusion: Conclusion | null
+  readonly attempt: number
+  readonly createdAt: number
+  readonly jobs: readonly {
+    readonly id: number
+    readonly name: string
+    readonly status: string
+    readonly conclusion: Conclusion | null
+    readonly steps: readonly {
+      readonly name: string
+      readonly status: string
+      readonly conclusion: Conclusion | null
+    }[]
+  }[]
+  /** Freezes the script until `release()`; cancellation and the other acts below still work. */
+  hold(): void
+  release(): void
+  /** Ends the run now. */
+  finish(conclusion?: Conclusion): void
+  /** Makes a step fail now; the job fails, what needs it is skipped, other jobs go on as scripted. */
+  fail(job: string, step: string, log?: readonly string[], exitCode?: number): void
+  /** As somebody would on the web page. */
+  cancel(options?: {readonly force?: boolean}): void
+  /** Lets jobs that wait for an environment go on. */
+  approve(): void
+  rerun(which?: 'all' | 'failed', actor?: string): void
+}
+
+export function createHandles({
+  runs,
+  shapes,
+  people,
+  ids,
+  now,
+}: {
+  readonly runs: Runs
+  readonly shapes: RunShapes
+  readonly people: People
+  readonly ids: Ids
+  readonly now: () => number
+}): {
+  readonly repository: (state: RepositoryState) => Repository
+  readonly run: (state: RunState) => Run
+} {
+  function repository(state: RepositoryState): Repository {
+    const head = () => state.branches.get(state.defaultBranch) ?? ''
+    return {
+      id: state.id,
+      fullName: state.fullName,
+      get runs() {
+        runs.settle()
+        return state.runs.map(run)
+      },
+      branch(name, sha = head()) {
+        state.branches.set(name, sha)
+        if (!state.commits.has(sha))
+          state.commits.set(sha, {sha, message: `Head of ${name}`, author: state.owner, at: now()})
+        return sha
+      },
+      tag(name, sha = head()) {
+        state.tags.set(name, sha)
+        return sha
+      },
+      commit(message, {branch = state.defaultBranch, author = state.owner, sha = ids.sha()} = {}) {
+        addCommit(state, branch, {sha, message, author, at: now()})
+        return sha
+      },
+      collaborator(login, role) {
+        state.collaborators.set(people.meet(login).login, role)
+      },
+      workflow(file, options) {
+        const workflow = createWorkflow(file, options, ids, now())
+        const index = state.workflows.findIndex(known => known.file === file)
+        if (index === -1) state.workflows.push(workflow)
+        else state.workflows[index] = workflow
+        return {
+          id: workflow.id,
+          file,
+          disable: () => void (workflow.state = 'disabled_manually'),
+          enable: () => void (workflow.state = 'active'),
+        }
+      },
+      startRun(options) {
+        const {
+          event = 'push',
+          branch = state.defaultBranch,
+          actor = state.owner,
+          ageMs = 0,
+          durationMs = 120_000,
+          conclusion,
+        } = options
+        const workflow = findWorkflow(state, options.workflow)
+        const ref = resolveRef(state, branch)
+        if (!workflow || !ref)
+          throw new Error(`${state.fullName} has no workflow ${options.workflow} or no ref ${branch}`)
+        const createdAt = now() - ageMs
+        const {title, inputs} = options
+        const start = {
+          repository: state,
+          workflow,
+          event,
+          ref,
+          actor,
+          createdAt,
+          ...(title !== undefined && {title}),
+          ...(inputs && {inputs}),
+        }
+        return run(
+          conclusion === undefined
+            ? runs.start(start)
+            : runs.seed({...start, conclusion, endedAt: Math.min(createdAt + durationMs, now())}),
+        )
+      },
+    }
+  }
+
+  function run(state: RunState): Run {
+    return {
+      id: state.id,
+      url: shapes.runPage(state),
+      workflow: state.workflow.file,
+      displayTitle: state.displayTitle,
+      event: state.event,
+      branch: state.branch,
+      headSha: state.headSha,
+      actor: state.actor,
+      inputs: state.inputs,
+      createdAt: state.createdAt,
+      get status() {
+        runs.settle()
+        return state.status
+      },
+      get conclusion() {
+        runs.settle()
+        return state.conclusion
+      },
+      get attempt() {
+        return latest(state).number
+      },
+      get jobs() {
+        runs.settle()
+        return latest(state).jobs.map(({id, script, status, conclusion, steps}) => ({
+          id,
+          name: script.name,
+          status,
+          conclusion,
+          steps: steps.map(step => ({
+            name: step.script.name,
+            status: step.status,
+            conclusion: step.conclusion,
+          })),
+        }))
+      },
+      hold: () => runs.act(state, hold),
+      release: () => runs.act(state, release),
+      finish: (conclusion = 'success') =>
+        runs.act(state, (current, time) => finish(current, conclusion, time)),
+      fail(job, step, log, exitCode) {
+        const failure = {job, step, ...(log && {log}), ...(exitCode !== undefined && {exitCode})}
+        runs.act(state, (current, time) => fail(current, time, failure))
+      },
+      cancel: ({force = false} = {}) => runs.cancel(state, force),
+      approve: () => runs.act(state, approve),
+      rerun(which = 'all', actor = state.actor) {
+        runs.settle()
+        if (state.status !== 'completed') throw new Error('Only a finished run can be run again')
+        runs.rerun(state, people.meet(actor).login, which)
+      },
+    }
+  }
+
+  return {repository, run}
+}
+
+function createWorkflow(file: string, options: WorkflowOptions, ids: Ids, createdAt: number): WorkflowState {
+  const {
+    name,
+    inputs = {correlation_id: {}, requester: {}},
+    dispatchable = true,
+    concurrency,
+    jobs = defaultJobs,
+  } = options
+  const yaml = options.yaml ?? writeWorkflowFile({name, inputs, dispatchable, concurrency})
+  const definition = readWorkflowFile(yaml, name)
+  return {
+    id: ids.next() % 2 ** 31,
+    file,
+    definition,
+    state: 'active',
+    onDefaultBranch: options.onDefaultBranch ?? true,
+    createdAt,
+    startHeld: options.hold ?? false,
+    jobs: (given, attempt) => options.script?.(given, attempt) ?? jobs,
+    runName(given, actor, ref) {
+      if (options.runName) return options.runName(given, actor)
+      const github = {actor, ref_name: ref, ref, workflow: definition.name}
+      return definition.runName && renderRunName(definition.runName, {inputs: given, github})
+    },
+    runCount: 0,
+  }
+}

@@ -1,0 +1,135 @@
+import type {Ids} from './ids.ts'
+import type {RunState} from './runs.ts'
+import type {JobScript} from './script.ts'
+import type {WorkflowFile} from './workflow-file.ts'
+
+export interface Commit {
+  readonly sha: string
+  readonly message: string
+  /** Login. */
+  readonly author: string
+  readonly at: number
+  readonly parent?: string
+}
+
+export type Role = 'admin' | 'maintain' | 'write' | 'triage' | 'read'
+
+export interface WorkflowState {
+  readonly id: number
+  /** `deploy.yml`. */
+  readonly file: string
+  definition: WorkflowFile
+  state: 'active' | 'disabled_manually'
+  /** GitHub knows only workflows whose file is on the default branch. */
+  readonly onDefaultBranch: boolean
+  readonly createdAt: number
+  /** Its runs start held (see `Progress.heldAt`). */
+  readonly startHeld: boolean
+  jobs(inputs: Readonly<Record<string, string>>, attempt: number): readonly JobScript[]
+  runName(inputs: Readonly<Record<string, string>>, actor: string, ref: string): string | undefined
+  runCount: number
+}
+
+export interface RepositoryState {
+  readonly id: number
+  readonly owner: string
+  readonly name: string
+  readonly fullName: string
+  readonly private: boolean
+  readonly defaultBranch: string
+  readonly createdAt: number
+  /** Name → sha. */
+  readonly branches: Map<string, string>
+  readonly tags: Map<string, string>
+  readonly commits: Map<string, Commit>
+  /** Login → role. */
+  readonly collaborators: Map<string, Role>
+  readonly workflows: WorkflowState[]
+  /** Newest first. */
+  readonly runs: RunState[]
+}
+
+export interface Repositories {
+  all(): readonly RepositoryState[]
+  /** By `owner/name`, whatever the case. */
+  find(fullName: string): RepositoryState | undefined
+  /** The existing one, or a new one with one commit on its default branch. */
+  open(
+    fullName: string,
+    options?: {readonly private?: boolean; readonly defaultBranch?: string},
+  ): RepositoryState
+}
+
+export function createRepositories({
+  ids,
+  now,
+}: {
+  readonly ids: Ids
+  readonly now: () => number
+}): Repositories {
+  const repositories = new Map<string, RepositoryState>()
+  return {
+    all: () => [...repositories.values()],
+    find: fullName => repositories.get(fullName.toLowerCase()),
+    open(fullName, {private: isPrivate = false, defaultBranch = 'main'} = {}) {
+      const known = repositories.get(fullName.toLowerCase())
+      if (known) return known
+      const [owner, name, ...rest] = fullName.split('/')
+      if (!owner || !name || rest.length > 0)
+        throw new Error(`A repository is named owner/name, not "${fullName}"`)
+      const repository: RepositoryState = {
+        id: ids.next(),
+        owner,
+        name,
+        fullName,
+        private: isPrivate,
+        defaultBranch,
+        createdAt: now(),
+        branches: new Map(),
+        tags: new Map(),
+        commits: new Map(),
+        collaborators: new Map([[owner, 'admin']]),
+        workflows: [],
+        runs: [],
+      }
+      repositories.set(fullName.toLowerCase(), repository)
+      addCommit(repository, defaultBranch, {
+        sha: ids.sha(),
+        message: 'Initial commit',
+        author: owner,
+        at: now(),
+      })
+      return repository
+    },
+  }
+}
+
+/** Puts a commit on a branch, which is created if need be. */
+export function addCommit(repository: RepositoryState, branch: string, commit: Omit<Commit, 'parent'>): void {
+  const parent = repository.branches.get(branch)
+  repository.commits.set(commit.sha, {...commit, ...(parent !== undefined && {parent})})
+  repository.branches.set(branch, commit.sha)
+}
+
+/** A branch, a tag (each also as `refs/…`), or a commit sha (also abbreviated), as the commit it means. */
+export function resolveRef(
+  repository: RepositoryState,
+  ref: string,
+): {readonly name: string; readonly sha: string} | undefined {
+  const branch = ref.replace(/^(refs\/)?heads\//, '')
+  const tag = ref.replace(/^(refs\/)?tags\//, '')
+  const onBranch = repository.branches.get(branch)
+  if (onBranch !== undefined) return {name: branch, sha: onBranch}
+  const onTag = repository.tags.get(tag)
+  if (onTag !== undefined) return {name: tag, sha: onTag}
+  if (!/^[0-9a-f]{7,40}$/.test(ref)) return undefined
+  const sha = [...repository.commits.keys()].find(known => known.startsWith(ref))
+  return sha === undefined ? undefined : {name: ref, sha}
+}
+
+/** By file name or numeric id; undefined too while the file is not on the default branch. */
+export function findWorkflow(repository: RepositoryState, idOrFile: string): WorkflowState | undefined {
+  return repository.workflows.find(
+    workflow => workflow.onDefaultBranch && (workflow.file === idOrFile || String(workflow.id) === idOrFile),
+  )
+}

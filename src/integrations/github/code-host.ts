@@ -1,0 +1,106 @@
+/**
+ * The few things the product asks of a code host about workflow runs. Every method answers within its own time
+ * limit; none retries by itself, because who asked knows better whether asking again is safe.
+ */
+export interface CodeHost {
+  /** Starts a workflow. Sends the request once and only once, whatever happens to the answer. */
+  dispatch(request: {
+    readonly repository: string
+    readonly workflow: string
+    readonly ref: string
+    readonly inputs: Readonly<Record<string, string>>
+  }): Promise<DispatchOutcome>
+  /** Runs started by dispatch since then, newest first, at most 100. */
+  dispatchedRuns(query: {
+    readonly repository: string
+    readonly workflow: string
+    readonly since: number
+  }): Promise<Look<readonly RunSummary[]>>
+  /** A run with the jobs of its latest attempt. Unchanged answers cost no rate limit (ETag). */
+  run(query: {readonly repository: string; readonly runId: string}): Promise<Look<RunDetail>>
+  /** The plain-text log of a finished job, its last 512 KiB. */
+  jobLog(query: {readonly repository: string; readonly jobId: string}): Promise<Look<string>>
+  cancel(query: {
+    readonly repository: string
+    readonly runId: string
+    readonly force: boolean
+  }): Promise<CancelOutcome>
+  /** Newest runs of a workflow on a branch, newest first. */
+  recentRuns(query: {
+    readonly repository: string
+    readonly workflow: string
+    readonly branch: string
+    readonly count: number
+    readonly signal?: AbortSignal
+  }): Promise<Look<readonly RunSummary[]>>
+  /** Branch and tag names beginning with the text, at most 25. */
+  refs(query: {
+    readonly repository: string
+    readonly prefix: string
+    readonly signal: AbortSignal
+  }): Promise<Look<readonly string[]>>
+  workflowUrl(repository: string, workflow: string): string
+}
+
+export type DispatchOutcome =
+  | {readonly kind: 'accepted'; readonly run?: {readonly id: string; readonly url: string}}
+  /** GitHub understood and declined; `reason` is a sentence for people. */
+  | {readonly kind: 'refused'; readonly reason: string}
+  | {readonly kind: 'slow-down'; readonly until: number}
+  /** The connection was never made. */
+  | {readonly kind: 'not-sent'; readonly reason: string}
+  /** The request may have taken effect: its answer was lost, late, or a server error. */
+  | {readonly kind: 'unclear'; readonly reason: string}
+
+/** The outcome of a read. `missing` and `refused` will not change by asking again soon; `failed` may. */
+export type Look<T> =
+  | {readonly kind: 'seen'; readonly value: T}
+  | {readonly kind: 'missing'}
+  | {readonly kind: 'refused'; readonly reason: string}
+  | {readonly kind: 'slow-down'; readonly until: number}
+  | {readonly kind: 'failed'; readonly reason: string}
+
+export type CancelOutcome =
+  | {readonly kind: 'accepted'}
+  | {readonly kind: 'already-ended'}
+  | {readonly kind: 'refused'; readonly reason: string}
+  | {readonly kind: 'slow-down'; readonly until: number}
+  | {readonly kind: 'failed'; readonly reason: string}
+
+export interface RunSummary {
+  /** A decimal string: GitHub's ids outgrow safe integers. */
+  readonly id: string
+  readonly url: string
+  readonly name: string
+  readonly displayTitle: string
+  readonly event: string
+  readonly status: string
+  readonly conclusion: string | null
+  readonly attempt: number
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly startedAt?: number
+}
+
+export interface RunDetail extends RunSummary {
+  readonly jobs: readonly JobDetail[]
+}
+
+export interface JobDetail {
+  readonly id: string
+  readonly name: string
+  readonly url: string
+  readonly status: string
+  readonly conclusion: string | null
+  readonly startedAt?: number
+  readonly endedAt?: number
+  readonly steps: readonly {
+    readonly name: string
+    readonly number: number
+    readonly status: string
+    readonly conclusion: string | null
+    readonly startedAt?: number
+    readonly endedAt?: number
+  }[]
+}

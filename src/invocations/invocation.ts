@@ -1,0 +1,64 @@
+import type {Json} from '../kernel/json.ts'
+import type {Actor, Reply} from '../sdk/index.ts'
+
+/** One command somebody gave, from its arrival to its end. Its id is the correlation id. */
+export interface Invocation {
+  readonly id: string
+  readonly source: 'discord' | 'schedule' | 'api'
+  readonly command: string
+  readonly options: Readonly<Record<string, unknown>>
+  readonly actor: Actor
+  readonly agent: string
+  readonly action: string
+  readonly status: InvocationStatus
+  readonly attempt: number
+  readonly createdAt: number
+}
+
+/** `following`: a deployment carries it on. The last three are final. */
+export type InvocationStatus = 'queued' | 'running' | 'following' | 'succeeded' | 'failed' | 'cancelled'
+
+/** Where the reply goes. The token is a secret with 15 minutes to live; it is removed from the record at the end. */
+export type ReplyTarget =
+  | {
+      readonly kind: 'interaction'
+      readonly applicationId: string
+      readonly token: string
+      readonly channelId?: string
+      readonly guildId?: string
+      readonly receivedAt: number
+      readonly private: boolean
+    }
+  | {readonly kind: 'channel'; readonly channelId: string}
+
+export interface NewInvocation {
+  readonly id: string
+  readonly source: Invocation['source']
+  /** Interaction id or schedule tick. The same one never makes a second invocation. */
+  readonly sourceId: string
+  readonly command: string
+  readonly options: Readonly<Record<string, unknown>>
+  readonly actor: Actor
+  readonly agent: string
+  readonly action: string
+  readonly reply?: {readonly target: ReplyTarget; readonly view: Reply}
+  readonly join?: {readonly key: string; readonly withinMs: number}
+}
+
+export type Recorded =
+  | {readonly kind: 'recorded'}
+  /** This source id was recorded before: the same interaction delivered twice. */
+  | {readonly kind: 'duplicate'; readonly id: string}
+  /** The same person gave the same command moments ago and it is still going on. */
+  | {readonly kind: 'joined'; readonly id: string}
+
+export type InvocationEnd = {
+  readonly status: 'succeeded' | 'failed' | 'cancelled'
+  readonly result?: Json
+  readonly error?: Json
+}
+
+/** The BullMQ queue of an agent. */
+export function agentQueue(agent: string): string {
+  return `agent-${agent}`
+}

@@ -1,0 +1,85 @@
+import {Counter, Gauge, Histogram, type Registry} from 'prom-client'
+import {RESOURCE_TYPE_LABELS, resourceType} from './decide.ts'
+import type {LockStore} from './store.ts'
+
+export interface LockMetrics {
+  acquired(resource: string, owner: string): void
+  /** The first vain attempt of a call. */
+  contended(resource: string, owner: string): void
+  released(resource: string, owner: string): void
+  /** Waited, then gave up. */
+  timedOut(resource: string, owner: string): void
+  /** The end of a wait, in whichever way; also a wait of nothing. */
+  waited(resource: string, owner: string, seconds: number): void
+  deadlocked(resource: string): void
+}
+
+/** A scrape must not wait for a database that is away. */
+const COUNT_WITHIN_MS = 2_000
+
+/**
+ * The metrics of locks. Labels are closed sets: `resource_type` is the known beginning of the resource's name, and
+ * `agent_id` the owner where it is a known agent, else `other`.
+ */
+export function createLockMetrics(options: {
+  readonly registry: Registry
+  readonly agents: ReadonlySet<string>
+  readonly countActive: LockStore['countActive']
+}): LockMetrics {
+  const {registry, agents, countActive} = options
+  const registers = [registry]
+  const labelNames = ['resource_type', 'agent_id'] as const
+  const labels = (resource: string, owner: string) => ({
+    resource_type: resourceType(resource),
+    agent_id: agents.has(owner) ? owner : 'other',
+  })
+  const counter = (name: string, help: string) => new Counter({name, help, labelNames, registers})
+
+  const acquisitions = counter('resource_lock_acquisitions_total', 'Locks taken')
+  const contentions = counter('resource_lock_contentions_total', 'Requests that met a holder or a line')
+  const releases = counter('resource_lock_releases_total', 'Locks given back')
+  const timeouts = counter('resource_lock_timeouts_total', 'Requests that waited and gave up')
+  const waits = new Histogram({
+    name: 'resource_lock_wait_time_seconds',
+    help: 'From a request for a lock to its end',
+    labelNames,
+    buckets: [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers,
+  })
+  const deadlocks = new Counter({
+    name: 'resource_lock_deadlocks_total',
+    help: 'Waiters told that they wait for each other',
+    labelNames: ['resource_type'] as const,
+    registers,
+  })
+  new Gauge({
+    name: 'resource_locks_active',
+    help: 'Locks held, as the database says; absent while it does not answer',
+    labelNames: ['resource_type'] as const,
+    registers,
+    async collect() {
+      this.reset()
+      const counts = await answerWithin(countActive(), COUNT_WITHIN_MS)
+      if (!counts) return
+      for (const type of RESOURCE_TYPE_LABELS) this.set({resource_type: type}, 0)
+      for (const [prefix, count] of counts) this.inc({resource_type: resourceType(prefix)}, count)
+    },
+  })
+
+  return {
+    acquired: (resource, owner) => acquisitions.inc(labels(resource, owner)),
+    contended: (resource, owner) => contentions.inc(labels(resource, owner)),
+    released: (resource, owner) => releases.inc(labels(resource, owner)),
+    timedOut: (resource, owner) => timeouts.inc(labels(resource, owner)),
+    waited: (resource, owner, seconds) => waits.observe(labels(resource, owner), seconds),
+    deadlocked: resource => deadlocks.inc({resource_type: resourceType(resource)}),
+  }
+}
+
+function answerWithin<T>(answer: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>(resolve => {
+    timer = setTimeout(() => resolve(undefined), ms)
+  })
+  return Promise.race([answer.catch(() => undefined), late]).finally(() => clearTimeout(timer))
+}

@@ -1,0 +1,201 @@
+import {randomBytes} from 'node:crypto'
+import {resolve} from 'node:path'
+import type {Config, GithubAuth, LinearAuth, RiskLevel, SmtpConfig, Target} from './config.ts'
+import {SECRETS, type Environment} from './environment.ts'
+import {deepFreeze, frozenMap, frozenSet, present} from './frozen.ts'
+import type {Variables} from './secrets.ts'
+import type {SignalboxFile} from './signalbox-file.ts'
+
+interface Parts {
+  readonly environment: Environment
+  readonly file: SignalboxFile
+  /** All variables, secrets from files included. */
+  readonly values: Variables
+  readonly cwd: string
+}
+
+/** Groups what was read and found valid by consumer. Nothing can go wrong here any more. */
+export function assembleConfig({environment: e, file, values, cwd}: Parts): Config {
+  const config: Config = {
+    instanceId: e.INSTANCE_ID ?? randomBytes(4).toString('hex'),
+    roles: frozenSet(e.ROLES),
+    log: {level: e.LOG_LEVEL},
+    home: resolve(cwd, e.SIGNALBOX_HOME),
+    database: present({url: e.DATABASE_URL}),
+    http: present({
+      host: e.HTTP_HOST,
+      port: e.HTTP_PORT,
+      publicUrl: e.PUBLIC_URL,
+      apiToken: e.API_TOKEN,
+      metricsToken: e.METRICS_TOKEN,
+    }),
+    worker: {leaseMs: e.WORKER_LEASE_MS},
+    admin: {userIds: e.ADMIN_USER_IDS, roleIds: e.ADMIN_ROLE_IDS, allowSecretWrites: e.ALLOW_SECRET_WRITES},
+    urls: present({
+      allowedDomains: e.ALLOWED_DOMAINS,
+      frontendBase: e.FRONTEND_BASE_URL,
+      apiBase: e.API_BASE_URL,
+    }),
+    runs: {
+      pollIntervalMs: e.RUN_POLL_INTERVAL_MS,
+      discoveryTimeoutMs: e.RUN_DISCOVERY_TIMEOUT_MS,
+      watchTimeoutMs: e.RUN_WATCH_TIMEOUT_MS,
+    },
+    interactionHandoverMs: e.INTERACTION_HANDOVER_MS,
+    registry: {heartbeatMs: e.AGENT_HEARTBEAT_MS, leaseMs: e.AGENT_LEASE_MS},
+    approvals: present({sweepMs: e.APPROVAL_SWEEP_MS, quietHours: file.approvals.quietHours}),
+    targets: targets(file, e.GITHUB_REPOSITORY),
+    principals: file.principals.map(principal => present(principal)),
+    access: frozenMap(Object.entries(file.access)),
+    approvalPolicies: frozenMap(
+      Object.entries(file.approvals.policies).flatMap(([level, policy]) =>
+        policy ? [[level as RiskLevel, present(policy)] as const] : [],
+      ),
+    ),
+    digests: file.digests.map(digest => ({
+      ...digest,
+      channel: digest.channel ?? e.DISCORD_STATUS_CHANNEL_ID ?? '',
+    })),
+    projects: frozenMap(
+      Object.entries(file.projects).map(([name, {id, tokenFrom}]) => [
+        name,
+        present({id, token: tokenFrom === undefined ? undefined : values[tokenFrom]}),
+      ]),
+    ),
+    secrets: secrets(file, values),
+    ...present({
+      redis: e.REDIS_URL === undefined ? undefined : {url: e.REDIS_URL},
+      ...integrations(e),
+      tracing:
+        e.OTEL_EXPORTER_OTLP_ENDPOINT === undefined ? undefined : {endpoint: e.OTEL_EXPORTER_OTLP_ENDPOINT},
+    }),
+  }
+  return deepFreeze(config)
+}
+
+function integrations(e: Environment) {
+  const githubAuth = githubAuthOf(e)
+  const linearAuth = linearAuthOf(e)
+  return {
+    discord:
+      e.DISCORD_TOKEN === undefined || e.DISCORD_APPLICATION_ID === undefined
+        ? undefined
+        : present({
+            token: e.DISCORD_TOKEN,
+            applicationId: e.DISCORD_APPLICATION_ID,
+            apiUrl: e.DISCORD_API_URL,
+            guildId: e.DISCORD_GUILD_ID,
+            publicKey: e.DISCORD_PUBLIC_KEY?.toLowerCase(),
+            statusChannelId: e.DISCORD_STATUS_CHANNEL_ID,
+          }),
+    github:
+      githubAuth &&
+      present({
+        auth: githubAuth,
+        apiUrl: e.GITHUB_API_URL,
+        repository: e.GITHUB_REPOSITORY,
+        webhookSecret: e.GITHUB_WEBHOOK_SECRET,
+      }),
+    linear:
+      linearAuth &&
+      present({
+        auth: linearAuth,
+        apiUrl: e.LINEAR_API_URL,
+        webhookSecret: e.LINEAR_WEBHOOK_SECRET,
+        approvalHubIssueId: e.LINEAR_APPROVAL_HUB_ISSUE_ID,
+      }),
+    smtp: smtpOf(e),
+    notifications:
+      e.NOTIFICATION_EMAIL_FROM === undefined || e.NOTIFICATION_EMAIL_TO === undefined
+        ? undefined
+        : {emailFrom: e.NOTIFICATION_EMAIL_FROM, emailTo: e.NOTIFICATION_EMAIL_TO},
+    llm:
+      e.LLM_BASE_URL === undefined || e.LLM_MODEL === undefined
+        ? undefined
+        : present({baseUrl: e.LLM_BASE_URL, model: e.LLM_MODEL, apiKey: e.LLM_API_KEY}),
+  }
+}
+
+function githubAuthOf(e: Environment): GithubAuth | undefined {
+  if (e.GITHUB_TOKEN !== undefined) return {kind: 'token', token: e.GITHUB_TOKEN}
+  const {
+    GITHUB_APP_ID: appId,
+    GITHUB_APP_PRIVATE_KEY: privateKey,
+    GITHUB_APP_INSTALLATION_ID: installationId,
+  } = e
+  if (appId === undefined || privateKey === undefined || installationId === undefined) return undefined
+  return {kind: 'app', appId, privateKey, installationId}
+}
+
+function linearAuthOf(e: Environment): LinearAuth | undefined {
+  if (e.LINEAR_API_KEY !== undefined) return {kind: 'key', apiKey: e.LINEAR_API_KEY}
+  const {LINEAR_CLIENT_ID: clientId, LINEAR_CLIENT_SECRET: clientSecret} = e
+  return clientId === undefined || clientSecret === undefined
+    ? undefined
+    : {kind: 'app', clientId, clientSecret}
+}
+
+function smtpOf(e: Environment): SmtpConfig | undefined {
+  if (e.SMTP_URL !== undefined) {
+    const {protocol, hostname, port, username, password} = new URL(e.SMTP_URL)
+    const implicit = protocol === 'smtps:'
+    return present({
+      host: hostname,
+      port: port === '' ? (implicit ? 465 : 587) : Number(port),
+      tls: implicit || (e.SMTP_TLS ?? true),
+      auth: username === '' ? undefined : {user: safelyDecoded(username), pass: safelyDecoded(password)},
+    })
+  }
+  if (e.SMTP_HOST === undefined) return undefined
+  return present({
+    host: e.SMTP_HOST,
+    port: e.SMTP_PORT ?? 587,
+    tls: e.SMTP_TLS ?? true,
+    auth:
+      e.SMTP_USER === undefined || e.SMTP_PASS === undefined
+        ? undefined
+        : {user: e.SMTP_USER, pass: e.SMTP_PASS},
+  })
+}
+
+/** The configured targets, and `client` whether configured or not. */
+function targets(file: SignalboxFile, defaultRepository: string | undefined): ReadonlyMap<string, Target> {
+  const unconfigured = {ref: 'main', environment: 'development', inputs: {}, verify: {}} as const
+  const configured: SignalboxFile['targets'] = {
+    ...(file.targets['client'] ? {} : {client: unconfigured}),
+    ...file.targets,
+  }
+  return frozenMap(
+    Object.entries(configured).map(([name, target]): [string, Target] => [
+      name,
+      {
+        name,
+        ...present({repository: target.repository ?? defaultRepository}),
+        workflow: target.workflow ?? `${name}-deploy.yml`,
+        ref: target.ref,
+        environment: target.environment,
+        service: target.service ?? name,
+        inputs: Object.fromEntries(
+          Object.entries(target.inputs).map(([input, value]) => [input, String(value)]),
+        ),
+        verify: present(target.verify),
+      },
+    ]),
+  )
+}
+
+/** Every secret text that was configured, and the passwords inside addresses, for the redactor to know. */
+function secrets(file: SignalboxFile, values: Variables): string[] {
+  const names = [...SECRETS, ...Object.values(file.projects).flatMap(({tokenFrom}) => tokenFrom ?? [])]
+  const texts = names.flatMap(name => values[name] ?? [])
+  const passwords = texts.flatMap(text => (URL.canParse(text) ? new URL(text).password : []))
+  return [...new Set([...texts, ...passwords, ...passwords.map(safelyDecoded)])].filter(text => text !== '')
+}
+
+function safelyDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,212 @@
+import {setTimeout as sleep} from 'node:timers/promises'
+import pg from 'pg'
+
+/** Anything that can run a query: the pool, or the client of an open transaction. */
+export type Db = Pick<pg.Pool, 'query'>
+
+export interface PoolOptions {
+  readonly connectionString: string
+  /** Connections at most; they are opened on demand and closed after 30 s of idleness. */
+  readonly max?: number
+  /** Shown in pg_stat_activity. */
+  readonly applicationName?: string
+  /** The server's settings for these connections, such as `search_path`. Values without blanks. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** Told when an idle connection breaks; the pool replaces it by itself. */
+  readonly onError: (error: Error) => void
+}
+
+/**
+ * A pool that never waits for ever: 10 s for a connection, 30 s for a statement, 40 s for an answer from a server
+ * that has gone silent, 60 s for a transaction that nobody carries on.
+ */
+export function createPool({
+  connectionString,
+  max = 10,
+  applicationName,
+  settings = {},
+  onError,
+}: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString,
+    max,
+    ...(applicationName === undefined ? {} : {application_name: applicationName}),
+    options: Object.entries(settings)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: 30_000,
+    query_timeout: 40_000,
+    idle_in_transaction_session_timeout: 60_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+  })
+  pool.on('error', onError)
+  // A broken connection also emits on its client while that is checked out; the query in flight reports it.
+  pool.on('connect', client => client.on('error', () => undefined))
+  return pool
+}
+
+/**
+ * Commits what `work` did with the client, or nothing of it when `work` throws. A client that can't even roll back
+ * is destroyed instead of going back to the pool.
+ */
+export async function transaction<T>(
+  pool: Pick<pg.Pool, 'connect'>,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect()
+  let broken: Error | undefined
+  try {
+    await client.query('begin')
+    const result = await work(client)
+    await client.query('commit')
+    return result
+  } catch (error) {
+    await client.query('rollback').catch((rollbackError: Error) => (broken = rollbackError))
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}
+
+/** The SQLSTATE codes that our code acts on. */
+export const SQLSTATE = {
+  UNIQUE_VIOLATION: '23505',
+  SERIALIZATION_FAILURE: '40001',
+  DEADLOCK_DETECTED: '40P01',
+  LOCK_NOT_AVAILABLE: '55P03',
+  QUERY_CANCELED: '57014',
+  TOO_MANY_CONNECTIONS: '53300',
+  ADMIN_SHUTDOWN: '57P01',
+  CRASH_SHUTDOWN: '57P02',
+  CANNOT_CONNECT_NOW: '57P03',
+  UNDEFINED_TABLE: '42P01',
+  DUPLICATE_DATABASE: '42P04',
+} as const
+
+const TRANSIENT_STATES = new Set<string>([
+  SQLSTATE.SERIALIZATION_FAILURE,
+  SQLSTATE.DEADLOCK_DETECTED,
+  SQLSTATE.LOCK_NOT_AVAILABLE,
+  SQLSTATE.QUERY_CANCELED,
+  SQLSTATE.TOO_MANY_CONNECTIONS,
+  SQLSTATE.ADMIN_SHUTDOWN,
+  SQLSTATE.CRASH_SHUTDOWN,
+  SQLSTATE.CANNOT_CONNECT_NOW,
+])
+const TRANSIENT_ERRNOS = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+])
+// Class 08 is "connection exception"; these texts are pg's own, which carry no code.
+const TRANSIENT_TEXT =
+  /^(Connection terminated|timeout expired|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error)/
+
+/** The SQLSTATE (or errno name) of a database error, if it has one. */
+export function sqlState(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}
+
+/** Whether the same statement may well succeed later: the connection broke, or others were in the way. */
+export function isTransient(error: unknown): boolean {
+  const code = sqlState(error)
+  if (code !== undefined)
+    return TRANSIENT_STATES.has(code) || TRANSIENT_ERRNOS.has(code) || code.startsWith('08')
+  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isTransient)
+  return error instanceof Error && TRANSIENT_TEXT.test(error.message)
+}
+
+export interface ListenOptions {
+  readonly connectionString: string
+  readonly channels: readonly string[]
+  readonly onNotify: (channel: string, payload: string) => void
+  /** Each time listening begins. Notifications sent before that are lost, so this is the moment to read again. */
+  readonly onListening?: () => void
+  /** The connection broke or could not be made; it is tried again with growing, jittered pauses of at most 5 s. */
+  readonly onError: (error: Error) => void
+}
+
+export interface Listener {
+  /** Resolves when listening has begun for the first time, or when closed before that. */
+  readonly ready: Promise<void>
+  close(): Promise<void>
+}
+
+const PROBE_EVERY_MS = 30_000
+
+/** One LISTEN connection that comes back by itself until it is closed. */
+export function listen({
+  connectionString,
+  channels,
+  onNotify,
+  onListening,
+  onError,
+}: ListenOptions): Listener {
+  const closing = new AbortController()
+  const {signal} = closing
+  let markReady: () => void
+  const ready = new Promise<void>(resolve => (markReady = resolve))
+
+  async function session(): Promise<void> {
+    const client = new pg.Client({
+      connectionString,
+      application_name: 'signalbox-listen',
+      connectionTimeoutMillis: 10_000,
+      query_timeout: 10_000,
+      keepAlive: true,
+    })
+    let abort = (): void => undefined
+    const broken = new Promise<never>((_resolve, reject) => {
+      client.on('error', reject)
+      client.on('end', () => reject(new Error('Connection terminated')))
+      abort = () => reject(new Error('closed'))
+      signal.addEventListener('abort', abort)
+    })
+    broken.catch(() => undefined)
+    client.on('notification', ({channel, payload}) => onNotify(channel, payload ?? ''))
+    try {
+      await client.connect()
+      for (const channel of channels) await client.query(`listen ${client.escapeIdentifier(channel)}`)
+      markReady()
+      onListening?.()
+      // A peer that vanished without a word is noticed by asking; TCP alone may take hours.
+      while (!signal.aborted) {
+        await Promise.race([broken, sleep(PROBE_EVERY_MS, undefined, {signal, ref: false})])
+        await client.query('select 1')
+      }
+    } finally {
+      signal.removeEventListener('abort', abort)
+      await client.end().catch(() => undefined)
+    }
+  }
+
+  async function run(): Promise<void> {
+    for (let failures = 0; !signal.aborted; failures++) {
+      const started = Date.now()
+      await session().catch((error: Error) => {
+        if (!signal.aborted) onError(error)
+      })
+      if (Date.now() - started > PROBE_EVERY_MS) failures = 0
+      const pause = Math.min(5_000, 100 * 2 ** failures) * (0.5 + Math.random() / 2)
+      await sleep(pause, undefined, {signal}).catch(() => undefined)
+    }
+    markReady()
+  }
+
+  const running = run()
+  return {
+    ready,
+    async close() {
+      closing.abort()
+      await running
+    },
+  }
+}

@@ -1,0 +1,293 @@
+import type {Conversation, MessageView, Person} from '../../emulators/discord/index.ts'
+import type {Run} from '../../emulators/github/index.ts'
+import {toError} from '../../kernel/errors.ts'
+import {CHANNEL, STAGING_FAULT, weekOf} from './cast.ts'
+import {crash} from './crash.ts'
+import type {Pace} from './pace.ts'
+import type {Stage} from './stage.ts'
+import type {Claim, View} from './view/view.ts'
+
+/** A scene plays a piece of the product's life for real and says what came true of what it promised. */
+interface Scene {
+  readonly title: string
+  readonly notice: string
+  play(act: Act): Promise<readonly Claim[]>
+}
+
+interface Act {
+  readonly stage: Stage
+  readonly pace: Pace
+  tell: View['tell']
+  /** Lets somebody type a command. */
+  gives(person: Person, line: string): Promise<Conversation>
+}
+
+export interface TourResult {
+  readonly played: number
+  /** Scenes of which every claim came true. */
+  readonly kept: number
+  readonly of: number
+}
+
+const READING_MS = 9_000
+const ANSWER_MS = 15_000
+const DEPLOY_MS = 45_000
+
+/** Plays the scenes one after the other, until the person has seen enough. A scene that throws has broken its promise. */
+export async function playTour({
+  stage,
+  view,
+  pace,
+}: {
+  readonly stage: Stage
+  readonly view: View
+  readonly pace: Pace
+}): Promise<TourResult> {
+  const skipping = new Promise<'skipped'>(resolve =>
+    pace.skipped.addEventListener('abort', () => resolve('skipped')),
+  )
+  const act: Act = {
+    stage,
+    pace,
+    tell: (text, tone) => view.tell(text, tone),
+    async gives(person, line) {
+      // A scene that was skipped in the middle says no more.
+      pace.skipped.throwIfAborted()
+      await view.types(person, line)
+      return person.runs(line, {channel: stage.discord.channel(CHANNEL)})
+    },
+  }
+  const result = {played: 0, kept: 0, of: scenes.length}
+  for (const [index, scene] of scenes.entries()) {
+    view.scene({number: index + 1, of: scenes.length, title: scene.title, notice: scene.notice})
+    if (index > 0) await pace.pause(1500)
+    const playing = scene
+      .play(act)
+      .catch((error: unknown): readonly Claim[] => [{text: toError(error).message, kept: false}])
+    const claims = await Promise.race([playing, skipping])
+    if (claims === 'skipped') return result
+    view.outcome(claims)
+    result.played++
+    if (claims.every(claim => claim.kept)) result.kept++
+    if ((await Promise.race([pace.pause(READING_MS), skipping])) === 'skipped') return result
+  }
+  return result
+}
+
+const scenes: readonly Scene[] = [
+  {
+    title: 'Who is there',
+    notice: 'Heard within a blink, answered by a worker: the way of every command.',
+    async play(act) {
+      const asked = Date.now()
+      const talk = await act.gives(act.stage.cast.grace, '/agents')
+      const text = textOf(await answer(act, talk))
+      const start = (Date.now() - performance.timeOrigin) / 1000
+      act.tell(`first answer ${start.toFixed(1)} s after the start of the demo`)
+      return [
+        {
+          text: `acknowledged in ${Math.ceil(talk.ackMs ?? Infinity)} ms`,
+          kept: (talk.ackMs ?? Infinity) < 3000,
+        },
+        {
+          text: 'both agents listed',
+          kept:
+            text.includes('deploy_client') &&
+            text.includes('status_reporter') &&
+            Date.now() - asked < ANSWER_MS,
+        },
+      ]
+    },
+  },
+  {
+    title: 'The week at a glance',
+    notice: 'Counted from GitHub’s own runs; times read in each person’s own zone.',
+    async play(act) {
+      const talk = await act.gives(act.stage.cast.ada, '/status-digest period:weekly')
+      const text = textOf(await answer(act, talk))
+      return (['client', 'staging', 'production'] as const).map(name => {
+        const {total, success, failure} = weekOf(name)
+        const line = text.split('\n').find(each => each.toLowerCase().includes(name)) ?? ''
+        return {
+          text: `${name}: ${total} runs, ${success} well, ${failure} failed`,
+          kept: line.includes(`${total} run`) && line.includes(`${success} ✅ / ${failure} ❌`),
+        }
+      })
+    },
+  },
+  {
+    title: 'A deploy that succeeds',
+    notice: 'One message, edited in place; a new one at the end, as edits notify nobody.',
+    async play(act) {
+      const dispatches = countDispatches(act.stage)
+      const talk = await act.gives(
+        act.stage.cast.grace,
+        '/deploy-client wait:true api_base:https://api.example.com',
+      )
+      const {message, closing, run} = await deployed(act, talk)
+      return [
+        {text: 'one dispatch', kept: dispatches() === 1},
+        {
+          text: 'the run at GitHub succeeded',
+          kept: run?.conclusion === 'success' && run.inputs['VITE_API_BASE'] === 'https://api.example.com',
+        },
+        {
+          text: `message edited ${message.versions.length - 1} times, verdict 🟢`,
+          kept: message.content.startsWith('🟢') && message.versions.length > 2,
+        },
+        {
+          text: 'one closing message',
+          kept: closing.length === 1 && closing[0]?.content.startsWith('🟢') === true,
+        },
+      ]
+    },
+  },
+  {
+    title: 'A deploy that fails',
+    notice: 'The message shows the failing step and the end of its log: no need to look.',
+    async play(act) {
+      const dispatches = countDispatches(act.stage)
+      const talk = await act.gives(act.stage.cast.grace, '/deploy-client wait:true target:staging')
+      const {message, closing, run} = await deployed(act, talk)
+      const text = textOf(message)
+      return [
+        {text: 'one dispatch, failed at GitHub', kept: dispatches() === 1 && run?.conclusion === 'failure'},
+        {
+          text: 'the failing step is named',
+          kept:
+            message.content.startsWith('🔴') && text.includes(STAGING_FAULT.step) && text.includes('exit 1'),
+        },
+        {text: 'the log line is quoted', kept: text.includes(STAGING_FAULT.line)},
+        {text: 'one closing message', kept: closing.length === 1},
+      ]
+    },
+  },
+  {
+    title: 'An address that is refused',
+    notice: 'A cloud’s metadata address gives out credentials: refused in any spelling.',
+    async play(act) {
+      const dispatches = countDispatches(act.stage)
+      const claims: Claim[] = []
+      let forHerAlone = true
+      for (const address of [
+        'http://169.254.169.254',
+        'https://169.254.169.254/latest',
+        'https://0xA9FEA9FE',
+      ]) {
+        const talk = await act.gives(act.stage.cast.grace, `/deploy-client wait:true api_base:${address}`)
+        const refused = textOf(await answer(act, talk)).includes('api_base: ')
+        claims.push({text: `${address} refused`, kept: refused})
+        forHerAlone &&= seenBy(act.stage, talk, 'grace') && !seenBy(act.stage, talk, 'ada')
+        await act.pace.pause(1500)
+      }
+      return [
+        ...claims,
+        {text: 'only grace saw it', kept: forHerAlone},
+        {text: 'nothing dispatched', kept: dispatches() === 0},
+      ]
+    },
+  },
+  {
+    title: 'A person who may not',
+    notice: 'Ben is a designer. He alone reads what is missing and whom to ask.',
+    async play(act) {
+      const dispatches = countDispatches(act.stage)
+      const talk = await act.gives(act.stage.cast.ben, '/deploy-client wait:true')
+      const message = await answer(act, talk)
+      const text = textOf(message)
+      return [
+        {text: 'refused', kept: message.content.startsWith('⛔')},
+        {
+          text: 'says which role is missing and whom to ask',
+          kept:
+            text.includes('needs role developer or tech_lead, you have: designer') && text.includes('ask'),
+        },
+        {
+          text: 'seen by ben only, nothing dispatched',
+          kept: !seenBy(act.stage, talk, 'grace') && dispatches() === 0,
+        },
+      ]
+    },
+  },
+  {
+    title: 'The worker dies in the middle of it',
+    notice: 'kill -9. A new worker carries on: same message, one dispatch, one verdict.',
+    async play(act) {
+      const {stage} = act
+      const dispatches = countDispatches(stage)
+      const talk = await act.gives(stage.cast.ada, '/deploy-client wait:true ref:feature/checkout')
+      await stage.discord.eventually(() => talk.reply()?.content.includes('deploying'), {
+        timeoutMs: DEPLOY_MS,
+        what: 'the deploy to be under way',
+      })
+      const first = talk.reply()?.id
+      await act.pace.pause(1500)
+      await crash('worker', {product: stage.product, tell: act.tell, pace: act.pace})
+      const {message, closing, run} = await deployed(act, talk)
+      return [
+        {text: 'one dispatch', kept: dispatches() === 1 && run?.conclusion === 'success'},
+        {
+          text: 'the same message, carried on to its end',
+          kept: message.id === first && message.content.startsWith('🟢'),
+        },
+        {text: 'one closing message', kept: closing.length === 1},
+      ]
+    },
+  },
+]
+
+/** The final answer to a command that is over at once. */
+async function answer({stage}: Act, talk: Conversation): Promise<MessageView> {
+  return stage.discord.eventually(
+    () => {
+      if (talk.failed) throw new Error(`The application did not respond: ${talk.failed}`)
+      return isFinal(talk.reply()) && talk.reply()
+    },
+    {timeoutMs: ANSWER_MS, what: 'the answer'},
+  )
+}
+
+/** A deploy that was waited for, when all has been said about it. */
+async function deployed(
+  {stage}: Act,
+  talk: Conversation,
+): Promise<{message: MessageView; closing: MessageView[]; run: Run | undefined}> {
+  const channel = stage.discord.channel(CHANNEL)
+  const closingOf = (id: string) => channel.messages().filter(message => message.replyTo === id)
+  const message = await stage.discord.eventually(
+    () => {
+      const reply = talk.reply()
+      return reply && isFinal(reply) && closingOf(reply.id).length > 0 && reply
+    },
+    {timeoutMs: DEPLOY_MS, what: 'the end of the deploy'},
+  )
+  const run = stage.cast.repository.runs.find(each =>
+    textOf(message).includes(`${each.inputs['correlation_id']?.slice(0, 8) ?? ' '}…`),
+  )
+  return {message, closing: closingOf(message.id), run}
+}
+
+function isFinal(message: MessageView | undefined): boolean {
+  return (
+    message !== undefined && !message.loading && message.content !== '' && !message.content.startsWith('🟡')
+  )
+}
+
+function seenBy({discord}: Stage, talk: Conversation, name: string): boolean {
+  return discord
+    .person(name)
+    .sees(discord.channel(CHANNEL))
+    .some(message => message.id === talk.reply()?.id)
+}
+
+/** Dispatches that reach GitHub from now on, whatever became of them. */
+function countDispatches({github}: Stage): () => number {
+  const before = github.count('dispatch')
+  return () => github.count('dispatch') - before
+}
+
+/** Content and embeds as people read them, without the escapes. */
+function textOf(message: MessageView): string {
+  const text = [message.content, ...message.embeds.map(embed => embed.description ?? '')].join('\n')
+  return text.replace(/\\(?=[^\p{L}\p{N}\s])/gu, '')
+}

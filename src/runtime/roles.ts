@@ -1,0 +1,159 @@
+import type {FastifyInstance} from 'fastify'
+import {healthRoutes, type HealthPart} from '../api/health.ts'
+import {interactionRoutes} from '../api/interactions.ts'
+import {metricsRoutes} from '../api/metrics.ts'
+import {createApi} from '../api/server.ts'
+import {webhookRoutes} from '../api/webhooks.ts'
+import {openGateway, type Gateway} from '../bot/gateway.ts'
+import {syncCommands} from '../bot/registration.ts'
+import {DEPLOYMENTS_QUEUE, WEBHOOKS_QUEUE} from '../deployments/service.ts'
+import {agentQueue} from '../invocations/invocation.ts'
+import {REPLIES_QUEUE} from '../notifications/service.ts'
+import {AppError} from '../kernel/errors.ts'
+import {systemClock} from '../kernel/clock.ts'
+import type {QueueWorker} from '../platform/queue.ts'
+import {startAgentWorker} from '../worker/agent-worker.ts'
+import {startDeploymentWorkers, startReplyWorker} from '../worker/feature-workers.ts'
+import {SCHEDULES_QUEUE, startSchedules} from '../worker/schedules.ts'
+import {startSweeper} from '../worker/sweeper.ts'
+import type {House} from './house.ts'
+
+/** A part of the process that runs until told to stop. `drain` takes no more work and ends what runs, within the grace. */
+export interface RunningRole {
+  readonly name: 'bot' | 'worker' | 'api'
+  readonly health: readonly HealthPart[]
+  drain(graceMs: number): Promise<void>
+}
+
+export async function startBot(house: House, onFatal: (error: Error) => void): Promise<RunningRole> {
+  const {config, discord, pipeline, commands, pool, log} = house
+  if (!config.discord || !discord || !pipeline) {
+    throw new AppError(
+      'START_FAILED',
+      'Role bot needs Discord: set DISCORD_TOKEN and DISCORD_APPLICATION_ID, or leave bot out of ROLES.',
+    )
+  }
+  await syncCommands({commands: commands.values(), discord, guildId: config.discord.guildId, db: pool, log})
+  const gateway: Gateway = await openGateway({...config.discord, pipeline, discord, onFatal, log})
+  return {
+    name: 'bot',
+    health: [
+      {
+        name: 'discord',
+        async check() {
+          if (!gateway.ready()) throw new Error('not connected to the gateway')
+        },
+      },
+    ],
+    drain: () => gateway.close(),
+  }
+}
+
+export async function startWorker(house: House): Promise<RunningRole> {
+  const {
+    config,
+    agents,
+    queues,
+    pool,
+    invocationStore,
+    invocations,
+    replies,
+    notifications,
+    deployments,
+    notify,
+    services,
+    outbox,
+    metrics,
+    log,
+    leaseMs,
+  } = house
+  const lockMs = leaseMs
+  const workers: QueueWorker[] = []
+  for (const agent of agents.values()) {
+    workers.push(
+      startAgentWorker({
+        agent,
+        queues,
+        pool,
+        invocations: invocationStore,
+        replies,
+        notify,
+        services,
+        observe: (labels, seconds) => metrics.commandDuration.observe(labels, seconds),
+        clock: systemClock,
+        log,
+        lockMs,
+      }),
+    )
+  }
+  if (notifications) workers.push(startReplyWorker({queues, notifications, lockMs}))
+  if (deployments) workers.push(...startDeploymentWorkers({queues, deployments, lockMs}))
+  workers.push(await startSchedules({digests: config.digests, queues, invocations, log, lockMs}))
+  outbox.start()
+  const sweeper = startSweeper({
+    log,
+    sweeps: [
+      ...(notifications ? [{name: 'replies', everyMs: 1000, run: () => notifications.sweep()}] : []),
+      ...(notifications ? [{name: 'tokens', everyMs: 600_000, run: () => notifications.forgetTokens()}] : []),
+      ...(deployments ? [{name: 'deployments', everyMs: 1000, run: () => deployments.sweep()}] : []),
+    ],
+  })
+  return {
+    name: 'worker',
+    health: [],
+    async drain(graceMs) {
+      await sweeper.close()
+      await Promise.all(
+        workers.map(async worker => {
+          await worker.drain(graceMs)
+          await worker.close()
+        }),
+      )
+    },
+  }
+}
+
+export async function startApi(
+  house: House,
+  options: {readonly apiToken: string; readonly health: readonly HealthPart[]; draining(): boolean},
+): Promise<RunningRole & {readonly url: string}> {
+  const {config, pool, outbox, pipeline, metrics, log} = house
+  const queueNames = [
+    ...[...house.agents.keys()].map(agentQueue),
+    REPLIES_QUEUE,
+    DEPLOYMENTS_QUEUE,
+    WEBHOOKS_QUEUE,
+    SCHEDULES_QUEUE,
+  ]
+  metrics.watchQueues(queueNames, queue => house.queues.counts(queue))
+  const app: FastifyInstance = await createApi({
+    apiToken: options.apiToken,
+    metricsToken: config.http.metricsToken,
+    log,
+    routes: [
+      healthRoutes({
+        parts: options.health,
+        instanceId: config.instanceId,
+        roles: [...config.roles],
+        draining: () => options.draining(),
+      }),
+      metricsRoutes({metrics}),
+      webhookRoutes({githubSecret: config.github?.webhookSecret, db: pool, outbox, log}),
+      interactionRoutes({
+        publicKey: config.discord?.publicKey,
+        applicationId: config.discord?.applicationId,
+        pipeline,
+        clock: systemClock,
+      }),
+    ],
+  })
+  const url = await app.listen({host: config.http.host, port: config.http.port}).catch((error: unknown) => {
+    throw new AppError(
+      'START_FAILED',
+      `Port ${config.http.port} on ${config.http.host} can't be opened. Is it in use? Set HTTP_PORT.`,
+      {cause: error},
+    )
+  })
+  log.info({url}, 'listening')
+  return {name: 'api', url, health: [], drain: () => app.close()}
+}

@@ -1,0 +1,49 @@
+import type {z} from 'zod'
+import type {Actor} from './actor.ts'
+import type {Services} from './services.ts'
+
+export interface CompletionContext {
+  readonly actor: Actor
+  readonly services: Services
+  /** The other options as typed so far, unvalidated. */
+  readonly options: Readonly<Record<string, unknown>>
+  readonly now: () => number
+}
+
+export interface CommandDefinition<I extends z.ZodObject = z.ZodObject> {
+  /** Equals the file's name; lower-case, digits and dashes. */
+  readonly name: string
+  readonly description: string
+  /** `everyone`, or `restricted`: only whom the configuration's `access` or the admin lists name. Deny is the default. */
+  readonly access: 'everyone' | 'restricted'
+  /** Whether the team or only the asker sees the reply. Refusals are always for the asker alone. */
+  readonly visibility: 'channel' | 'private'
+  /**
+   * The one declaration of the options: Discord's option list, the validation and the help text come from it.
+   * Strings, integers, booleans and enums (choices), each `.describe`d; `.optional()` or `.default()` where not required.
+   */
+  readonly input: I
+  /** The agent and its action that carry the command out; the action's input is these options. */
+  readonly agent: string
+  readonly action: string
+  /** The title of the first message, shown until the agent says more. */
+  acknowledge(input: z.output<I>): string
+  /** The same person repeating the command with the same options within this time joins the first. */
+  readonly joinWithinMs?: number
+  /** Suggestions while typing, by option. Suggestions only: what arrives is validated like any other text. */
+  readonly complete?: Readonly<
+    Record<string, (typed: string, context: CompletionContext) => Promise<readonly Suggestion[]>>
+  >
+  /** What is wrong with otherwise well-formed options, judged from configuration alone: no waiting, no IO. */
+  check?(input: z.output<I>, services: Services): readonly string[]
+}
+
+export interface Suggestion {
+  readonly name: string
+  readonly value: string
+}
+
+/** Declares one slash command: the default export of a file in commands/. Boot checks it against its file and its agent. */
+export function defineCommand<I extends z.ZodObject>(command: CommandDefinition<I>): CommandDefinition {
+  return command
+}

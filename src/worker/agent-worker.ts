@@ -1,0 +1,176 @@
+import {z} from 'zod'
+import {AppError, toError} from '../kernel/errors.ts'
+import type {Clock} from '../kernel/clock.ts'
+import {correlation, shortId} from '../kernel/correlation.ts'
+import {code, plain} from '../kernel/markdown.ts'
+import type {Json} from '../kernel/json.ts'
+import {agentQueue, type Invocation} from '../invocations/invocation.ts'
+import type {InvocationStore} from '../invocations/store.ts'
+import type {ReplyStore} from '../notifications/store.ts'
+import type {Logger} from '../platform/logger.ts'
+import type {QueueWorker, Queues, ReceivedJob} from '../platform/queue.ts'
+import type {AgentDefinition, Reply, Services} from '../sdk/index.ts'
+import type {Pool} from 'pg'
+
+export interface AgentWorkerOptions {
+  readonly agent: AgentDefinition
+  readonly queues: Queues
+  readonly pool: Pool
+  readonly invocations: InvocationStore
+  readonly replies: ReplyStore
+  readonly notify: (invocationId: string) => Promise<void>
+  readonly services: Services
+  readonly observe: (labels: {readonly command: string; readonly outcome: string}, seconds: number) => void
+  readonly clock: Clock
+  readonly log: Logger
+  readonly lockMs: number
+}
+
+const jobData = z.object({id: z.uuid()})
+
+/**
+ * Carries out one agent's commands. The claim in Postgres, not the queue, decides whether a job is still to be
+ * done: a repeated or stalled job of an ended command does nothing.
+ */
+export function startAgentWorker(options: AgentWorkerOptions): QueueWorker {
+  const {agent, queues, lockMs} = options
+  return queues.work(
+    agentQueue(agent.id),
+    {concurrency: agent.queue.concurrency, lockMs},
+    async (job, signal) => {
+      const {id} = jobData.parse(job.data)
+      await correlation.run(id, () => carryOut(options, id, job, signal))
+      return null
+    },
+  )
+}
+
+async function carryOut(
+  options: AgentWorkerOptions,
+  id: string,
+  job: ReceivedJob,
+  signal: AbortSignal,
+): Promise<void> {
+  const {agent, invocations, services, clock, log} = options
+  const invocation = await invocations.claim(id)
+  if (!invocation) {
+    log.info({}, 'command is over or carried on elsewhere; nothing to do')
+    return
+  }
+  const action = agent.actions[invocation.action]
+  if (!action) throw new AppError('INVARIANT_BROKEN', `Agent ${agent.id} has no action ${invocation.action}.`)
+  const limit = withLimit(signal, agent.queue.timeoutMs)
+  try {
+    const result = await action.run(action.input.parse(invocation.options), {
+      actor: invocation.actor,
+      correlationId: id,
+      signal: limit.signal,
+      services,
+      now: clock,
+      progress: reply => show(options, id, signed(invocation, reply)),
+    })
+    if (result.kind === 'following') return
+    await finish(options, invocation, 'succeeded', result.reply, {result: result.output ?? null})
+  } catch (error) {
+    await fail(options, invocation, job, toError(error), limit.signal.aborted && !signal.aborted)
+  } finally {
+    limit.lift()
+  }
+}
+
+/** The signal, with a time limit that is lifted: `AbortSignal.timeout` would keep its timer long after the action. */
+function withLimit(signal: AbortSignal, ms: number): {readonly signal: AbortSignal; lift(): void} {
+  const limited = new AbortController()
+  const pass = () => limited.abort(signal.reason)
+  const timer = setTimeout(() => limited.abort(new DOMException('took too long', 'TimeoutError')), ms)
+  if (signal.aborted) pass()
+  else signal.addEventListener('abort', pass, {once: true})
+  return {
+    signal: limited.signal,
+    lift() {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', pass)
+    },
+  }
+}
+
+async function fail(
+  options: AgentWorkerOptions,
+  invocation: Invocation,
+  job: ReceivedJob,
+  error: Error,
+  timedOut: boolean,
+): Promise<void> {
+  const {log} = options
+  const known = error instanceof AppError ? error : undefined
+  if (known?.disposition === 'retry' && !job.lastAttempt) {
+    log.warn({err: error, attempt: job.attempt}, 'action will be tried again')
+    throw error
+  }
+  if (known?.disposition === 'user') log.info({code: known.code}, 'action ended with a refusal')
+  else log.error({err: error}, 'action failed')
+  const errorCode = timedOut ? 'TIMED_OUT' : (known?.code ?? 'INTERNAL')
+  await finish(options, invocation, 'failed', failureReply(invocation, error, errorCode, timedOut), {
+    error: {code: errorCode},
+  })
+}
+
+async function finish(
+  options: AgentWorkerOptions,
+  invocation: Invocation,
+  status: 'succeeded' | 'failed',
+  reply: Reply,
+  how: {readonly result?: Json; readonly error?: Json},
+): Promise<void> {
+  const {invocations, notify, observe, clock} = options
+  const {id, source, command, createdAt} = invocation
+  // A command given over the API has no message.
+  const view = source === 'api' ? undefined : signed(invocation, reply)
+  const ended = await invocations.end(id, {status, ...how}, view)
+  if (ended && view) await notify(id)
+  observe({command, outcome: status}, (clock() - createdAt) / 1000)
+}
+
+async function show({pool, replies, notify}: AgentWorkerOptions, id: string, reply: Reply): Promise<void> {
+  await replies.write(pool, id, reply)
+  await notify(id)
+}
+
+/** Every message says who asked and which command it was. */
+function signed(invocation: Invocation, reply: Reply): Reply {
+  const by =
+    invocation.actor.kind === 'schedule' ? 'on schedule' : `asked by ${plain(invocation.actor.name, 60)}`
+  const line = `${by} · ${code(shortId(invocation.id))}`
+  return {...reply, lines: [...(reply.lines ?? []), line]}
+}
+
+function failureReply(invocation: Invocation, error: Error, errorCode: string, timedOut: boolean): Reply {
+  if (timedOut)
+    return {
+      state: 'error',
+      title: `/${invocation.command} took too long and was stopped`,
+      lines: ['try again in a minute'],
+    }
+  if (error instanceof AppError && error.disposition === 'user') {
+    return {
+      state: 'error',
+      title: `/${invocation.command} could not be done`,
+      lines: [plain(error.message, 400)],
+    }
+  }
+  if (error instanceof AppError && error.disposition === 'retry') {
+    return {
+      state: 'error',
+      title: `/${invocation.command} could not be done now`,
+      lines: [plain(error.message, 400), 'try again in a minute'],
+    }
+  }
+  return {
+    state: 'error',
+    title: `/${invocation.command} failed on our side`,
+    lines: [
+      `code ${code(errorCode)} · ${code(invocation.id)}`,
+      'try again; if it stays, give an admin this id',
+    ],
+  }
+}

@@ -1,0 +1,166 @@
+import {afterAll, beforeAll, describe, expect, test} from 'vitest'
+import type {MessageView} from '../../src/emulators/discord/index.ts'
+import {openWorld, type World} from '../support/world.ts'
+
+const textOf = (message: MessageView | undefined): string =>
+  `${message?.content ?? ''}\n${message?.embeds.map(embed => embed.description ?? '').join('\n') ?? ''}`
+
+describe('the everyday commands', () => {
+  let world: World
+  beforeAll(async () => {
+    world = await openWorld()
+    const web = world.github.repository('acme/web')
+    const hour = 3_600_000
+    const ended = (ageMs: number, conclusion: 'success' | 'failure') =>
+      web.startRun({
+        workflow: 'client-deploy.yml',
+        event: 'push',
+        branch: 'main',
+        actor: 'ada',
+        ageMs,
+        durationMs: 125_000,
+        conclusion,
+      })
+    ended(50 * hour, 'success')
+    ended(5 * hour, 'success')
+    ended(4 * hour, 'failure')
+    ended(3 * hour, 'success')
+  })
+  afterAll(() => world.close())
+
+  test('/agents lists who is there and how to reach them', async () => {
+    const talk = await world.bob.runs('/agents')
+    await talk.settled(({reply}) => reply()?.content.includes('agents'))
+    await talk.settled(({reply}) => textOf(reply()).includes('total: 2'))
+    expect(textOf(talk.reply())).toContain('`deploy_client` · `/deploy-client`')
+    expect(textOf(talk.reply())).toContain('`status_reporter`')
+    expect(textOf(talk.reply())).not.toContain('deploy_verifier')
+  })
+
+  test('/status shows the last runs of each workflow, newest first', async () => {
+    const talk = await world.bob.runs('/status count:2')
+    await talk.settled(({reply}) => textOf(reply()).includes('client-deploy'))
+    const lines = textOf(talk.reply()).split('\n')
+    const runs = lines.filter(line => line.includes('run '))
+    expect(runs[0]).toMatch(/^🟢 • success • 3h ago • 2m 5s • \[run \d+\]/)
+    expect(runs[1]).toMatch(/^🔴 • failure • 4h ago/)
+    expect(lines.some(line => line === 'no runs found')).toBe(true)
+  })
+
+  test('/status refuses a count that Discord’s own form would not have let through', async () => {
+    const talk = await world.bob.sendsRaw({
+      data: {name: 'status', type: 1, options: [{name: 'count', type: 4, value: 7}]},
+    })
+    await talk.acknowledged()
+    expect(talk.ephemeral).toBe(true)
+    expect(textOf(talk.reply())).toMatch(/^❌ \/status was not started\n· count:/)
+  })
+
+  test('/status-digest counts the day, leaves out older runs, and says when nothing is configured to be checked', async () => {
+    const talk = await world.bob.runs('/status-digest period:daily')
+    await talk.settled(({reply}) => reply()?.content.startsWith('📊 Last 24 Hours'))
+    const text = textOf(talk.reply())
+    expect(text).toContain('3 runs: 2 ✅ / 1 ❌ · average 2m 5s')
+    expect(text).toContain('**api-deploy** no runs')
+    expect(text).toContain('nothing to check')
+    const week = await world.bob.runs('/status-digest period:weekly')
+    await week.settled(({reply}) => textOf(reply()).includes('4 runs: 3 ✅ / 1 ❌'))
+  })
+
+  test('/help shows each person what they may run, and why not the rest', async () => {
+    const forBob = await world.bob.runs('/help')
+    await forBob.settled(({reply}) => reply()?.content.includes('what you can run'))
+    expect(forBob.ephemeral).toBe(true)
+    expect(textOf(forBob.reply())).toMatch(
+      /not for you yet[\s\S]*\/deploy-client[\s\S]*needs role developer, you have: no account known here — ask ada or an admin/,
+    )
+    const forAda = await world.ada.runs('/help command:deploy-client')
+    await forAda.settled(({reply}) => textOf(reply()).includes('[wait:true|false]'))
+    expect(textOf(forAda.reply())).not.toContain('not for you')
+  })
+
+  test('completion suggests targets and branches to those who may deploy, and nothing to others', async () => {
+    expect(await world.ada.completes('/deploy-client target:c')).toEqual([
+      {name: 'client → development (acme/web)', value: 'client'},
+    ])
+    expect(
+      (await world.ada.completes('/deploy-client target:client ref:rel')).map(choice => choice.value),
+    ).toEqual(['release-1'])
+    expect(await world.bob.completes('/deploy-client target:c')).toEqual([])
+  })
+})
+
+describe('refusals', () => {
+  let world: World
+  beforeAll(async () => {
+    world = await openWorld()
+  })
+  afterAll(() => world.close())
+
+  test('who may not deploy is told every reason, alone, and nothing is dispatched', async () => {
+    const talk = await world.bob.runs('/deploy-client wait:true')
+    await talk.acknowledged()
+    expect(talk.ephemeral).toBe(true)
+    expect(textOf(talk.reply())).toMatch(
+      /^⛔ you can’t run \/deploy-client yet\n· needs role developer.*\n· or one of the Discord roles/,
+    )
+    expect(world.github.count('dispatch')).toBe(0)
+  })
+
+  test.each([
+    'http://api.example.com',
+    'https://127.0.0.1',
+    'https://localhost.',
+    'https://169.254.169.254/latest/meta-data',
+    'https://user:pass@api.example.com',
+    'https://2130706433/',
+    'https://[::ffff:10.0.0.1]/',
+    'javascript:alert(1)',
+    'x'.repeat(3000),
+  ])('an API address like %s is refused with its reason', async url => {
+    const talk = await world.ada.sendsRaw({
+      data: {name: 'deploy-client', type: 1, options: [{name: 'api_base', type: 3, value: url}]},
+    })
+    await talk.acknowledged()
+    expect(talk.ephemeral).toBe(true)
+    expect(textOf(talk.reply())).toMatch(/^❌ \/deploy-client was not started\n· api/)
+    expect(world.github.count('dispatch')).toBe(0)
+  })
+
+  test('an unknown target names the known ones', async () => {
+    const talk = await world.ada.runs('/deploy-client target:cleint')
+    await talk.acknowledged()
+    expect(textOf(talk.reply())).toContain('there is no cleint; there is client, api')
+  })
+
+  test.each([
+    ['an unknown command', {name: 'rm-rf', type: 1}],
+    ['an unknown option', {name: 'status', type: 1, options: [{name: 'force', type: 5, value: true}]}],
+    ['a wrong type', {name: 'status', type: 1, options: [{name: 'count', type: 3, value: 'many'}]}],
+    [
+      'mention and markdown tricks',
+      {name: 'deploy-client', type: 1, options: [{name: 'target', type: 3, value: '@everyone <@1> **x**'}]},
+    ],
+    [
+      'control and look-alike characters',
+      {
+        name: 'deploy-client',
+        type: 1,
+        options: [{name: 'target', type: 3, value: 'cl\u0456ent\u202e\u0000'}],
+      },
+    ],
+    [
+      'ten thousand characters',
+      {name: 'help', type: 1, options: [{name: 'command', type: 3, value: 'a'.repeat(6000)}]},
+    ],
+  ])('%s gets a private answer and executes nothing', async (_what, data) => {
+    const talk = await world.ada.sendsRaw({data})
+    await talk.acknowledged()
+    expect(talk.failed).toBeUndefined()
+    expect(talk.ephemeral).toBe(true)
+    expect(talk.reply()?.content).toMatch(/^[❌⛔]/u)
+    expect(talk.reply()?.pings).toEqual([])
+    expect(textOf(talk.reply())).not.toMatch(/@everyone|<@\d/)
+    expect(world.github.count('dispatch')).toBe(0)
+  })
+})

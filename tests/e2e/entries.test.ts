@@ -1,0 +1,169 @@
+import {randomUUID} from 'node:crypto'
+import {afterAll, beforeAll, describe, expect, test} from 'vitest'
+import {BUTTONS} from '../../src/bot/buttons.ts'
+import {createInvocationStore} from '../../src/invocations/store.ts'
+import {createPool} from '../../src/platform/postgres.ts'
+import {loadFolder} from '../../src/runtime/load-plugins.ts'
+import type {CommandDefinition} from '../../src/sdk/index.ts'
+import {API_TOKEN, openWorld, type World} from '../support/world.ts'
+
+/** Who may use each way in. A way in that is not here fails the test, and so does a rule for one that is gone. */
+const RULES: Readonly<
+  Record<string, 'everyone' | 'restricted' | 'owner' | 'command' | 'token' | 'signature' | 'metrics'>
+> = {
+  '/agents': 'everyone',
+  '/cancel': 'everyone',
+  '/cancel id:': 'everyone',
+  '/deploy-client': 'restricted',
+  '/deploy-client ref:': 'restricted',
+  '/deploy-client target:': 'restricted',
+  '/help': 'everyone',
+  '/help command:': 'everyone',
+  '/status': 'everyone',
+  '/status-digest': 'everyone',
+  'button cancel': 'owner',
+  'button copy': 'everyone',
+  'button retry': 'command',
+  'GET /health': 'everyone',
+  'GET /health/live': 'everyone',
+  'GET /health/ready': 'everyone',
+  'GET /metrics': 'metrics',
+  'GET /openapi.json': 'token',
+  'POST /discord/interactions': 'signature',
+  'POST /webhooks/github': 'signature',
+}
+const ruled = (...rules: readonly string[]) =>
+  Object.keys(RULES).filter(entry => rules.includes(RULES[entry] ?? ''))
+
+let world: World
+let url: string
+let commands: ReadonlyMap<string, CommandDefinition>
+let routes: readonly string[]
+beforeAll(async () => {
+  world = await openWorld()
+  url = world.app.url ?? ''
+  commands = await loadFolder<CommandDefinition>('commands', command => command.name)
+  const described = (await (
+    await fetch(`${url}/openapi.json`, {headers: {authorization: `Bearer ${API_TOKEN}`}})
+  ).json()) as {paths: Record<string, Record<string, object>>}
+  routes = Object.entries(described.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map(method => `${method.toUpperCase()} ${path}`),
+  )
+})
+afterAll(() => world.close())
+
+test('every way in has a rule: commands, completions, buttons and HTTP routes, as the product declares them', () => {
+  const entries = [
+    ...[...commands.values()].flatMap(({name, complete = {}}) => [
+      `/${name}`,
+      ...Object.keys(complete).map(option => `/${name} ${option}:`),
+    ]),
+    ...Object.keys(BUTTONS).map(button => `button ${button}`),
+    ...routes,
+  ]
+  expect(entries.sort()).toEqual(Object.keys(RULES).sort())
+})
+
+test('what is registered at Discord is what is declared, and no more', () => {
+  expect(world.discord.registrations.map(({name}) => `/${name}`).sort()).toEqual(
+    [...commands.keys()].map(name => `/${name}`).sort(),
+  )
+})
+
+describe('a stranger', () => {
+  test.each(ruled('restricted').filter(entry => !entry.includes(' ')))('is refused %s', async entry => {
+    const talk = await world.bob.sendsRaw({data: {name: entry.slice(1), type: 1}})
+    await talk.acknowledged()
+    expect(talk.ephemeral).toBe(true)
+    expect(talk.reply()?.content).toMatch(/^⛔/u)
+  })
+
+  test.each(ruled('restricted').filter(entry => entry.includes(' ')))(
+    'is suggested nothing for %s',
+    async entry => {
+      expect(await world.bob.completes(entry)).toEqual([])
+      expect((await world.ada.completes(entry)).length).toBeGreaterThan(0)
+    },
+  )
+
+  test.each(ruled('owner', 'command').map(entry => entry.slice('button '.length)))(
+    'is refused the button %s of somebody else’s message',
+    async button => {
+      const id = randomUUID()
+      const pool = createPool({connectionString: world.database.url, onError: () => undefined})
+      await createInvocationStore({pool}).record({
+        id,
+        source: 'discord',
+        sourceId: id,
+        command: 'deploy-client',
+        options: {wait: false, target: 'client'},
+        actor: {kind: 'discord', id: world.ada.id, name: 'ada'},
+        agent: 'nobody',
+        action: 'nothing',
+      })
+      const message = await shown()
+      const talk = await world.bob.sendsRaw({
+        type: 3,
+        data: {custom_id: `v1:${button}:${id}`, component_type: 2},
+        message,
+      })
+      await talk.acknowledged()
+      expect(talk.ephemeral).toBe(true)
+      expect(talk.reply()?.content).toBe('⛔ you can’t press this')
+      const {rows} = await pool.query<{n: number}>(
+        `select count(*)::int as n from invocations where actor ->> 'id' = $1 and command <> 'agents'`,
+        [world.bob.id],
+      )
+      expect(rows).toEqual([{n: 0}])
+      await pool.end()
+    },
+  )
+
+  test.each([
+    [
+      'a button that never was',
+      {custom_id: 'v1:explode:11111111-1111-4111-8111-111111111111', component_type: 2},
+    ],
+    [
+      'a property that every object has',
+      {custom_id: 'v1:constructor:11111111-1111-4111-8111-111111111111', component_type: 2},
+    ],
+    [
+      'a button about nothing',
+      {custom_id: 'v1:cancel:11111111-1111-4111-8111-111111111111', component_type: 2},
+    ],
+    ['a button about anything', {custom_id: 'v1:cancel:_', component_type: 2}],
+    ['a button about the beginning of an id', {custom_id: 'v1:cancel:1111', component_type: 2}],
+    ['a button of another age', {custom_id: 'ux_confirm_1', component_type: 2}],
+    ['a select menu', {custom_id: 'v1:cancel:x', component_type: 3, values: ['x']}],
+  ])('gets a private word and nothing else from %s', async (_what, data) => {
+    const talk = await world.bob.sendsRaw({type: 3, data, message: await shown()})
+    await talk.acknowledged()
+    expect(talk.ephemeral).toBe(true)
+    expect(talk.reply()?.content).toMatch(/^⛔ this (?:button|menu) is not in use any more/)
+  })
+
+  test.each(ruled('token'))('without the token is refused %s', async entry => {
+    const [method = '', path = ''] = entry.split(' ')
+    expect((await fetch(`${url}${path}`, {method})).status).toBe(401)
+  })
+
+  test.each(ruled('signature'))('without a signature is refused %s', async entry => {
+    const [method = '', path = ''] = entry.split(' ')
+    const api = await world.startMore({ROLES: 'api', DISCORD_PUBLIC_KEY: world.discord.publicKey})
+    const headers = {authorization: `Bearer ${API_TOKEN}`}
+    expect((await fetch(`${api.url ?? ''}${path}`, {method, body: '{}', headers})).status).toBe(401)
+    await api.stop()
+  })
+
+  test.each(ruled('everyone').filter(entry => entry.startsWith('GET')))('may use %s', async entry => {
+    expect((await fetch(`${url}${entry.slice('GET '.length)}`)).status).toBe(200)
+  })
+})
+
+/** Some message of ours, for buttons to sit on. */
+async function shown(): Promise<{readonly id: string}> {
+  const talk = await world.bob.runs('/agents')
+  await talk.settled(({reply}) => reply()?.embeds[0]?.description?.includes('total: '))
+  return {id: talk.reply()?.id ?? ''}
+}

@@ -1,0 +1,107 @@
+import pg from 'pg'
+import {afterEach, describe, expect, test} from 'vitest'
+import {syncCommands} from '../../src/bot/registration.ts'
+import {createDiscordApi} from '../../src/integrations/discord/api.ts'
+import {createLogger} from '../../src/platform/logger.ts'
+import {createPool} from '../../src/platform/postgres.ts'
+import {createRedactor} from '../../src/platform/redact.ts'
+import {loadFolder} from '../../src/runtime/load-plugins.ts'
+import type {CommandDefinition} from '../../src/sdk/index.ts'
+import {openWorld, type World} from '../support/world.ts'
+
+let world: World
+let pool: pg.Pool | undefined
+afterEach(async () => {
+  await pool?.end()
+  pool = undefined
+  await world.close()
+})
+
+const names = () => world.discord.registrations.map(command => command.name).sort()
+const puts = () => world.discord.requests.filter(request => request.name === 'registerCommands').length
+const lists = () => world.discord.requests.filter(request => request.name === 'listCommands').length
+const ALL = ['agents', 'cancel', 'deploy-client', 'help', 'status', 'status-digest']
+
+/** `npm run commands:sync`, and what a start does, with the commands given. */
+async function sync(commands: Iterable<CommandDefinition>, force = false) {
+  pool ??= createPool({connectionString: world.database.url, onError: () => undefined})
+  return syncCommands({
+    commands,
+    discord: createDiscordApi({
+      apiUrl: world.discord.url,
+      applicationId: world.discord.applicationId,
+      token: world.discord.botToken,
+    }),
+    guildId: world.discord.guildId,
+    db: pool,
+    log: createLogger({level: 'error', redactor: createRedactor([]), destination: {write: () => undefined}}),
+    force,
+  })
+}
+
+describe('slash commands', () => {
+  test('are sent once, and never again by restarts or further sessions while they stay the same', async () => {
+    world = await openWorld()
+    expect(names()).toEqual(ALL)
+    expect(puts()).toBe(1)
+    await world.startMore({ROLES: 'bot'})
+    await world.startMore({ROLES: 'bot'})
+    expect(puts()).toBe(1)
+    expect(lists()).toBe(1)
+  })
+
+  test('go to the guild when one is configured, and to everybody when none is', async () => {
+    world = await openWorld()
+    const scopes = () =>
+      world.discord.requests
+        .filter(request => request.name === 'registerCommands')
+        .map(request => request.route)
+    expect(scopes()).toEqual(['/applications/:application/guilds/:guild/commands'])
+    await world.startMore({ROLES: 'bot', DISCORD_GUILD_ID: ''})
+    expect(scopes()).toEqual([
+      '/applications/:application/guilds/:guild/commands',
+      '/applications/:application/commands',
+    ])
+  })
+
+  test('that changed are named, sent once, and the rest stays as it is', async () => {
+    world = await openWorld()
+    const commands = await loadFolder<CommandDefinition>('commands', command => command.name)
+    const changed = [...commands.values()]
+      .filter(command => command.name !== 'agents')
+      .map(command => (command.name === 'status' ? {...command, description: 'Something else'} : command))
+    expect(await sync(changed)).toEqual({added: [], changed: ['status'], removed: ['agents']})
+    expect(names()).toEqual(ALL.filter(name => name !== 'agents'))
+    expect(puts()).toBe(2)
+    expect(await sync(changed)).toBe('unchanged')
+    expect(puts()).toBe(2)
+    expect(await sync(commands.values())).toEqual({added: ['agents'], changed: ['status'], removed: []})
+    expect(names()).toEqual(ALL)
+  })
+
+  test('that Discord already has are only looked at, though we know nothing of having sent them', async () => {
+    world = await openWorld()
+    const client = new pg.Client({connectionString: world.database.url})
+    await client.connect()
+    await client.query('truncate command_registrations')
+    await client.end()
+    const commands = await loadFolder<CommandDefinition>('commands', command => command.name)
+    expect(await sync(commands.values())).toBe('unchanged')
+    expect(puts()).toBe(1)
+    expect(lists()).toBe(2)
+  })
+
+  test('that somebody else overwrote come back when asked for by force', async () => {
+    world = await openWorld()
+    const discord = createDiscordApi({
+      apiUrl: world.discord.url,
+      applicationId: world.discord.applicationId,
+      token: world.discord.botToken,
+    })
+    await discord.registerCommands([{name: 'intruder', description: 'Not ours'}], world.discord.guildId)
+    const commands = await loadFolder<CommandDefinition>('commands', command => command.name)
+    expect(await sync(commands.values())).toBe('unchanged')
+    expect(await sync(commands.values(), true)).toEqual({added: ALL, changed: [], removed: ['intruder']})
+    expect(names()).toEqual(ALL)
+  })
+})

@@ -1,0 +1,51 @@
+import {expect, test} from 'vitest'
+import {permit, type AccessPolicy} from '../../../src/access/policy.ts'
+import {buttonDemand, BUTTONS, type ButtonAction} from '../../../src/bot/buttons.ts'
+import {parseCustomId, customId} from '../../../src/integrations/discord/render.ts'
+import type {Invocation} from '../../../src/invocations/invocation.ts'
+import {loadFolder} from '../../../src/runtime/load-plugins.ts'
+import type {Actor, CommandDefinition} from '../../../src/sdk/index.ts'
+
+const commands = await loadFolder<CommandDefinition>('commands', command => command.name)
+const nobody: AccessPolicy = {admin: {userIds: [], roleIds: []}, principals: [], rules: new Map()}
+const grace: Actor = {kind: 'discord', id: '222', name: 'grace', discordRoles: []}
+const stranger: Actor = {...grace, id: '333', name: 'mallory'}
+
+function anInvocation(command: string): Invocation {
+  return {
+    id: '9f3c21aa-5b1e-4d7a-9c55-0d6a1f4b7e21',
+    source: 'discord',
+    command,
+    options: {},
+    actor: grace,
+    agent: 'deploy_client',
+    action: 'deploy',
+    status: 'following',
+    attempt: 1,
+    createdAt: 0,
+  }
+}
+
+const mayPress = (actor: Actor, action: ButtonAction, command: string) =>
+  permit(nobody, actor, buttonDemand(action, anInvocation(command), commands)).allowed
+
+test.each<[ButtonAction, string, boolean, boolean]>([
+  ['copy', 'deploy-client', true, true],
+  ['cancel', 'deploy-client', true, false],
+  ['cancel', 'status', true, false],
+  ['retry', 'deploy-client', false, false],
+  ['retry', 'status', true, true],
+  ['retry', 'a-command-that-is-gone', false, false],
+])('%s of /%s: who asked for it may press: %s, a stranger: %s', (action, command, owner, other) => {
+  expect(mayPress(grace, action, command)).toBe(owner)
+  expect(mayPress(stranger, action, command)).toBe(other)
+})
+
+test('every button has a demand, and an id that is understood again', () => {
+  for (const action of Object.keys(BUTTONS) as ButtonAction[]) {
+    expect(['everyone', 'owner', 'command']).toContain(
+      buttonDemand(action, anInvocation('status'), commands).kind,
+    )
+    expect(parseCustomId(customId(action, anInvocation('status').id))?.action).toBe(action)
+  }
+})

@@ -1,0 +1,53 @@
+import {defineConfig} from 'vitest/config'
+
+const needsServers = {globalSetup: ['tests/support/global-setup.ts']}
+
+/** Unit tests start nothing; the other projects share one embedded Postgres and one Redis for the whole run. */
+export default defineConfig({
+  test: {
+    reporters: ['default'],
+    projects: [
+      {test: {name: 'unit', include: ['tests/unit/**/*.test.ts'], testTimeout: 10_000}},
+      {
+        test: {
+          name: 'contract',
+          include: ['tests/contract/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          ...needsServers,
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['tests/integration/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          ...needsServers,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['tests/e2e/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+          sequence: {groupOrder: 1},
+          ...needsServers,
+        },
+      },
+      {
+        test: {
+          name: 'chaos',
+          include: ['tests/chaos/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+          sequence: {groupOrder: 2},
+          ...needsServers,
+        },
+      },
+    ],
+  },
+})
