@@ -9,6 +9,7 @@ export default tseslint.config(
       '*.config.js',
       '.dependency-cruiser.cjs',
       'scripts/*.mjs',
+      'scripts/bench/peers/',
     ],
   },
   ...tseslint.configs.recommendedTypeChecked,

@@ -1,5 +1,4 @@
 import {z} from 'zod'
-import {AppError} from '../src/kernel/errors.ts'
 import {code, ellipsis, link, plain, timestamp} from '../src/kernel/markdown.ts'
 import {formatDuration, relativeAge} from '../src/kernel/time.ts'
 import {
@@ -17,6 +16,7 @@ import {
 const DIGEST_RUNS = 50
 const LOCKS_SHOWN = 8
 const WAITERS_SHOWN = 5
+const LOCKS_WITH_BUTTON = 3
 const WINDOWS = {
   daily: {ms: 24 * 3_600_000, title: 'Last 24 Hours'},
   weekly: {ms: 7 * 24 * 3_600_000, title: 'Last 7 Days'},
@@ -32,6 +32,7 @@ export default defineAgent({
   actions: {
     runs: defineAction({
       description: 'The last runs of each workflow',
+      askable: true,
       input: z.object({count: z.int()}),
       async run({count}, {services: {workflowRuns}, signal, now}) {
         const blocks = await Promise.all(
@@ -52,6 +53,7 @@ export default defineAgent({
 
     digest: defineAction({
       description: 'What the workflows did in a period, and how the endpoints are now',
+      askable: true,
       input: z.object({period: z.enum(['daily', 'weekly'])}),
       async run({period}, {services: {workflowRuns, endpoints}, signal, now}) {
         const since = now() - WINDOWS[period].ms
@@ -75,6 +77,7 @@ export default defineAgent({
 
     agents: defineAction({
       description: 'The agents, whether they are alive and busy, and how to reach them',
+      askable: true,
       input: z.object({}),
       async run(_input, {services: {catalogue}}) {
         const agents = await catalogue.agents()
@@ -88,9 +91,9 @@ export default defineAgent({
 
     locks: defineAction({
       description: 'What is locked by whom, and who waits for it',
+      askable: true,
       input: z.object({}),
       async run(_input, {services: {locks}}) {
-        if (!locks) throw new AppError('NOT_CONFIGURED', 'There are no locks here.')
         const held = await locks.held()
         const lines = held.slice(0, LOCKS_SHOWN).map(lockLines)
         const more = held.length - lines.length
@@ -100,6 +103,13 @@ export default defineAgent({
             state: 'info',
             title: held.length === 0 ? 'nothing is locked' : `locks · ${held.length} held`,
             lines: more > 0 ? [...lines, `and ${more} more`] : lines,
+            controls: held.slice(0, LOCKS_WITH_BUTTON).map(({id, resource}) => ({
+              kind: 'action',
+              label: `Take over ${ellipsis(resource, 60)}`,
+              action: 'take-over',
+              subject: id,
+              style: 'secondary',
+            })),
           },
         }
       },

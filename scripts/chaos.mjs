@@ -1,10 +1,23 @@
 // `npm run chaos -- --runs 100 --seed 1`: kills processes in every phase of a watched deploy, one seed a run.
 // A failing seed prints its timeline; `--runs 1 --seed <it>` plays it again. `--at-once` worlds live at a time.
+// `npm run chaos -- locks` and `-- bus`: the long forms of tests that the suite has in short.
 import process from 'node:process'
 import {parseArgs} from 'node:util'
 import {startVitest} from 'vitest/node'
 
-const {values} = parseArgs({
+const LONG_FORMS = {
+  // Half a minute of 50 clients in 5 processes after one lock, with kills and pauses.
+  locks: {project: 'chaos', files: ['tests/chaos/locks.test.ts'], env: {CHAOS_LOCKS_MS: '30000'}},
+  // Two processes that lose their transport for ten seconds; agents whose processes are killed and stopped.
+  bus: {
+    project: 'integration',
+    files: ['tests/integration/events-two-processes.test.ts', 'tests/integration/registry-processes.test.ts'],
+    env: {SIGNALBOX_LONG: '1'},
+  },
+}
+
+const {values, positionals} = parseArgs({
+  allowPositionals: true,
   options: {
     runs: {type: 'string', default: '100'},
     seed: {type: 'string', default: '1'},
@@ -17,11 +30,23 @@ if (![runs, seed, atOnce].every(number => Number.isSafeInteger(number) && number
   process.exit(1)
 }
 
-process.env.CHAOS_RUNS = String(runs)
-process.env.CHAOS_SEED = String(seed)
-const vitest = await startVitest('test', ['tests/chaos/kill.test.ts'], {
+const [name, ...more] = positionals
+if (more.length > 0 || (name !== undefined && !Object.hasOwn(LONG_FORMS, name))) {
+  console.error(`There is nothing but ${Object.keys(LONG_FORMS).join(' and ')} to name here.`)
+  process.exit(1)
+}
+const {project, files, env} =
+  name === undefined
+    ? {
+        project: 'chaos',
+        files: ['tests/chaos/kill.test.ts'],
+        env: {CHAOS_RUNS: String(runs), CHAOS_SEED: String(seed)},
+      }
+    : LONG_FORMS[name]
+Object.assign(process.env, env)
+const vitest = await startVitest('test', files, {
   watch: false,
-  project: 'chaos',
+  project,
   maxConcurrency: atOnce,
   reporters: ['verbose'],
 })

@@ -1,8 +1,16 @@
 import {writeFileSync} from 'node:fs'
 import {format, resolveConfig} from 'prettier'
+import {inCheckout} from '../src/platform/checkout.ts'
 import {fileJsonSchema} from '../src/platform/config/signalbox-file.ts'
+import {workflowJsonSchema} from '../src/sdk/workflow.ts'
 
-/** Writes the published JSON Schema of signalbox.yaml from the schema that validates it. */
-const path = new URL('../signalbox.schema.json', import.meta.url).pathname
-const options = await resolveConfig(path)
-writeFileSync(path, await format(JSON.stringify(fileJsonSchema()), {...options, parser: 'json'}))
+/** Writes the published JSON Schemas, of signalbox.yaml and of workflows, from the schemas that validate them. */
+const published = {
+  'signalbox.schema.json': fileJsonSchema(),
+  'workflow.schema.json': workflowJsonSchema(),
+}
+for (const [name, schema] of Object.entries(published)) {
+  const path = inCheckout(name)
+  const options = await resolveConfig(path)
+  writeFileSync(path, await format(JSON.stringify(schema), {...options, parser: 'json'}))
+}

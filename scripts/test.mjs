@@ -36,5 +36,6 @@ const failures = count('failed') + unloadable + broken
 // Vitest itself may have failed, in its set-up say; and a run without a single test proves nothing.
 const unexplained = failures === 0 && (process.exitCode || (tests.length === 0 && !options.passWithNoTests))
 const failed = unexplained ? 1 : failures
-process.exitCode = failed > 0 ? 1 : 0
 console.log(`${count('passed')} passed, ${failed} failed, ${count('skipped')} skipped`)
+// Where the set-up failed half-way, what it had started would keep us alive.
+process.exit(failed > 0 ? 1 : 0)

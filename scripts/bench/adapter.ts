@@ -88,6 +88,8 @@ export async function commands({
     clock: systemClock,
     log,
     lockMs: 30_000,
+    onCapacity: () => undefined,
+    runAttempt: async () => undefined,
   })
   outbox.start()
 
@@ -125,3 +127,4 @@ export async function commands({
 
 export {bus} from './bus-adapter.ts'
 export {locks} from './locks-adapter.ts'
+export {workflows} from './workflows-adapter.ts'

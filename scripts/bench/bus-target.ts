@@ -19,6 +19,7 @@ export interface BusRound {
 export interface BusRoundResult {
   readonly perSecond: number
   readonly p50Ms: number
+  readonly p95Ms: number
 }
 
 interface Target {
@@ -94,7 +95,11 @@ async function round({roundtrip}: Target, {inFlight, ms}: BusRound): Promise<Bus
       }
     }),
   )
-  return {perSecond: took.length / ((performance.now() - began) / 1000), p50Ms: percentile(took, 0.5)}
+  return {
+    perSecond: took.length / ((performance.now() - began) / 1000),
+    p50Ms: percentile(took, 0.5),
+    p95Ms: percentile(took, 0.95),
+  }
 }
 
 async function hear(

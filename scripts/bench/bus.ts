@@ -2,19 +2,27 @@ import type {BusRound, BusRoundResult, BusTargetOptions} from './bus-target.ts'
 import {forkChild, type Child} from './child.ts'
 import {startServers, type Servers} from './servers.ts'
 import {median} from './statistics.ts'
-
-const ROUNDS = 5
-const ROUND_MS = 700
+import {sayVerdicts, type Verdict} from './verdicts.ts'
 
 interface Measured {
   readonly perSecond: number
   readonly p50Ms: number
+  readonly p95Ms: number
   /** Rounds per second over those of the floor in the same round. */
   readonly ratio: readonly number[]
 }
 
+interface Size {
+  readonly rounds: number
+  readonly roundMs: number
+}
+
 /** `npm run bench -- bus [publish] [request]`: the bus over bare Redis pub/sub (P13), requests between processes (P14). */
-export async function benchBus(parts: readonly string[]): Promise<void> {
+export async function benchBus(
+  parts: readonly string[],
+  size: Size = {rounds: 5, roundMs: 700},
+): Promise<readonly Verdict[]> {
+  const verdicts: Verdict[] = []
   const wanted = (part: string) => parts.length === 0 || parts.includes(part)
   const servers = await startServers()
   try {
@@ -26,36 +34,56 @@ export async function benchBus(parts: readonly string[]): Promise<void> {
       say(
         'Publish to one subscriber in another process’s place, over bare Redis pub/sub (no inbox, no liveness)',
       )
-      const results = await measure(servers, 'publish', [1, 256])
+      const results = await measure(servers, 'publish', [1, 256], size)
       for (const {name, inFlight, measured} of results) say(line(name, inFlight, measured))
-      for (const {inFlight, measured} of results.filter(each => each.name === 'redis'))
-        say(
-          `  goal @${inFlight}: ≥ 0.25x ${verdict(median(measured.ratio) >= 0.25)}` +
-            (inFlight === 1 ? `   p50 < 1 ms ${verdict(measured.p50Ms < 1)}` : ''),
+      for (const {inFlight, measured} of results.filter(each => each.name === 'redis')) {
+        const [ratio, p50] = [median(measured.ratio), measured.p50Ms]
+        verdicts.push(
+          goal(
+            `P13 publish @${inFlight} over Redis pub/sub`,
+            `${ratio.toFixed(2)}x`,
+            '≥ 0.25x',
+            ratio >= 0.25,
+          ),
+          ...(inFlight === 1 ? [goal('P13 publish @1', `p50 ${p50.toFixed(2)} ms`, '< 1 ms', p50 < 1)] : []),
         )
+      }
       say('')
     }
     if (wanted('request')) {
       say(
         'Request and response between two processes, over bare Redis pub/sub both ways (no deadline, no directory)',
       )
-      const results = await measure(servers, 'ask', [1, 50])
+      const results = await measure(servers, 'ask', [1, 50], size)
       for (const {name, inFlight, measured} of results) say(line(name, inFlight, measured))
-      for (const {inFlight, measured} of results.filter(each => each.name === 'redis'))
-        say(
-          inFlight === 1
-            ? `  goal @1: p50 < 3 ms ${verdict(measured.p50Ms < 3)}`
-            : `  goal @${inFlight}: ≥ 5,000/s ${verdict(measured.perSecond >= 5_000)}`,
+      for (const {name, inFlight, measured} of results.filter(each => each.name !== 'pub/sub')) {
+        const {p50Ms: p50, p95Ms: p95, perSecond} = measured
+        verdicts.push(
+          goal(`a request @${inFlight} on ${name}`, `p95 ${p95.toFixed(1)} ms`, '< 2 s', p95 < 2_000),
+          ...(name === 'redis' && inFlight === 1
+            ? [goal('P14 request @1', `p50 ${p50.toFixed(2)} ms`, '< 3 ms', p50 < 3)]
+            : []),
+          ...(name === 'redis' && inFlight > 1
+            ? [goal(`P14 request @${inFlight}`, `${perSecond.toFixed(0)}/s`, '≥ 5,000/s', perSecond >= 5_000)]
+            : []),
         )
+      }
       say('')
     }
+    sayVerdicts(verdicts)
+    return verdicts
   } finally {
     await servers.close()
   }
 }
 
 /** All targets in one run, round by round, in alternating order, the first round dropped. */
-async function measure(servers: Servers, role: 'publish' | 'ask', inFlights: readonly number[]) {
+async function measure(
+  servers: Servers,
+  role: 'publish' | 'ask',
+  inFlights: readonly number[],
+  {rounds: count, roundMs}: Size,
+) {
   const redis = servers.redisUrl === undefined ? undefined : {redisUrl: servers.redisUrl}
   const places: [string, Pick<BusTargetOptions, 'kind' | 'where'>][] = [
     ...(redis
@@ -82,10 +110,10 @@ async function measure(servers: Servers, role: 'publish' | 'ask', inFlights: rea
     const results: {name: string; inFlight: number; measured: Measured}[] = []
     for (const inFlight of inFlights) {
       const rounds: Map<string, BusRoundResult>[] = []
-      for (let round = -1; round < ROUNDS; round++) {
+      for (let round = -1; round < count; round++) {
         const seen = new Map<string, BusRoundResult>()
         for (const {name, child} of round % 2 === 0 ? targets : [...targets].reverse())
-          seen.set(name, await child.ask<BusRoundResult>({inFlight, ms: ROUND_MS} satisfies BusRound))
+          seen.set(name, await child.ask<BusRoundResult>({inFlight, ms: roundMs} satisfies BusRound))
         if (round >= 0) rounds.push(seen)
       }
       for (const {name} of targets) {
@@ -97,6 +125,7 @@ async function measure(servers: Servers, role: 'publish' | 'ask', inFlights: rea
           measured: {
             perSecond: median(of(name).map(each => each.perSecond)),
             p50Ms: median(of(name).map(each => each.p50Ms)),
+            p95Ms: median(of(name).map(each => each.p95Ms)),
             ratio: of(name).map((each, index) => each.perSecond / (floor[index]?.perSecond ?? Number.NaN)),
           },
         })
@@ -119,8 +148,8 @@ function line(name: string, inFlight: number, {perSecond, p50Ms, ratio}: Measure
   ].join('')
 }
 
-function verdict(reached: boolean): string {
-  return reached ? 'reached' : 'missed'
+function goal(what: string, measured: string, promised: string, reached: boolean): Verdict {
+  return {what, measured, goal: promised, reached}
 }
 
 function say(text: string): void {

@@ -1,6 +1,6 @@
 import {fork, type ChildProcess} from 'node:child_process'
 import {once} from 'node:events'
-import {extname} from 'node:path'
+import {basename, extname} from 'node:path'
 import {fileURLToPath} from 'node:url'
 
 /** A process of this folder that answers each message with one message. */
@@ -16,12 +16,25 @@ export function forkChild(
   {execArgv = process.execArgv}: {readonly execArgv?: readonly string[]} = {},
 ): Child {
   const file = new URL(`./${name}${extname(fileURLToPath(import.meta.url))}`, import.meta.url)
-  const child: ChildProcess = fork(file, {
+  return forkFile(fileURLToPath(file), {execArgv})
+}
+
+/** Forks a file that speaks the same way. */
+export function forkFile(
+  file: string,
+  {
+    args = [],
+    execArgv = process.execArgv,
+  }: {readonly args?: readonly string[]; readonly execArgv?: readonly string[]} = {},
+): Child {
+  const child: ChildProcess = fork(file, args, {
     execArgv: withoutScript(execArgv),
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   const ended = new Promise<never>((_resolve, reject) => {
-    child.once('exit', (code, signal) => reject(new Error(`${name} ended early (${signal ?? code})`)))
+    child.once('exit', (code, signal) =>
+      reject(new Error(`${basename(file)} ended early (${signal ?? code})`)),
+    )
   })
   ended.catch(() => undefined)
   return {

@@ -1,4 +1,4 @@
-import {measureQueuePath, type PathResult, type Yardstick} from './queue-path.ts'
+import {measureQueuePath, onRedis, type PathResult, type Yardstick} from './queue-path.ts'
 import {startServers} from './servers.ts'
 import {measureBurst, measureMemory} from './whole-bot.ts'
 
@@ -8,6 +8,7 @@ const YARDSTICKS = {
   postgres: 'Postgres, BullMQ as it comes',
   unwaited: 'Postgres, not waiting for disk',
   redis: 'Redis',
+  recorded: 'Redis, two rows committed',
 } as const satisfies Record<Yardstick, string>
 
 /** `npm run bench -- commands [burst] [path] [memory]`: some of the three, or all of them. */
@@ -30,9 +31,11 @@ export async function benchCommands(parts: readonly string[]): Promise<void> {
       say(
         `  ${'a bare job on'.padEnd(31)}   in flight   commands/s    jobs/s   ratio  (min to max)     CPU µs each`,
       )
-      for (const yardstick of ['postgres', 'unwaited', 'redis'] as const) {
-        if (yardstick === 'redis' && servers.redisUrl === undefined) {
-          say('  Redis: not measured, there is no redis-server or valkey-server on the PATH')
+      for (const yardstick of ['postgres', 'unwaited', 'redis', 'recorded'] as const) {
+        if (onRedis(yardstick) && servers.redisUrl === undefined) {
+          say(
+            `  ${YARDSTICKS[yardstick]}: not measured, there is no redis-server or valkey-server on the PATH`,
+          )
           continue
         }
         const results = await measureQueuePath(servers, yardstick, {

@@ -1,18 +1,28 @@
 import {benchBus} from './bus.ts'
 import {benchCommands} from './commands.ts'
+import {benchCoordination} from './coordination.ts'
 import {benchLocks} from './locks.ts'
 import {benchRegistry} from './registry.ts'
 import {startServers} from './servers.ts'
+import {benchWorkflows} from './workflows.ts'
 
 const BENCHES: Readonly<
-  Record<string, {readonly what: string; run(args: readonly string[]): Promise<void>}>
+  Record<string, {readonly what: string; run(args: readonly string[]): Promise<unknown>}>
 > = {
   commands: {
     what: 'acknowledgement in a burst, the way of a command over bare BullMQ, memory  [burst] [path] [memory]',
     run: benchCommands,
   },
-  locks: {what: 'one lock, free and hot, over a lock table with retries', run: benchLocks},
-  bus: {what: 'publish and request over the bus', run: benchBus},
+  locks: {what: 'one lock, free and hot, over a lock table with retries', run: () => benchLocks()},
+  bus: {what: 'publish and request over the bus', run: parts => benchBus(parts)},
+  coordination: {
+    what: 'locks, bus and registry with all their goals in one table  [quick]',
+    run: benchCoordination,
+  },
+  workflows: {
+    what: 'runs of workflows over their bare rows, DBOS and LangGraph  [quick]',
+    run: benchWorkflows,
+  },
   registry: {what: 'discovery at 1,000 agents with 10 capabilities each', run: benchDiscovery},
 }
 

@@ -5,9 +5,10 @@ import type {Round, RoundResult, TargetOptions} from './target.ts'
 
 /**
  * What a bare BullMQ job runs on. `postgres` is BullMQ as it comes, each step of a job waiting for the disk;
- * `unwaited` has the settings of the product's own queue connection, where only what we record waits.
+ * `unwaited` has the settings of the product's own queue connection, where only what we record waits. `recorded` is a
+ * job on Redis that also commits two rows to Postgres, the least that remembering a command and its result can cost.
  */
-export type Yardstick = 'postgres' | 'unwaited' | 'redis'
+export type Yardstick = 'postgres' | 'unwaited' | 'redis' | 'recorded'
 
 export interface PathResult {
   readonly yardstick: Yardstick
@@ -33,13 +34,14 @@ export async function measureQueuePath(
     inFlights,
   }: {readonly rounds: number; readonly ms: number; readonly inFlights: readonly number[]},
 ): Promise<readonly PathResult[]> {
-  const redisUrl = yardstick === 'redis' ? servers.redisUrl : undefined
+  const redisUrl = onRedis(yardstick) ? servers.redisUrl : undefined
   const open = async (kind: TargetOptions['kind']): Promise<Child> => {
     const child = forkChild('target')
     await child.ask({
       kind,
       databaseUrl: await servers.database(),
       unwaited: yardstick === 'unwaited',
+      recorded: yardstick === 'recorded',
       ...(redisUrl === undefined ? {} : {redisUrl}),
     } satisfies TargetOptions)
     return child
@@ -76,4 +78,8 @@ export async function measureQueuePath(
   } finally {
     await Promise.all([targets.product.kill(), targets.raw.kill()])
   }
+}
+
+export function onRedis(yardstick: Yardstick): boolean {
+  return yardstick === 'redis' || yardstick === 'recorded'
 }

@@ -15,14 +15,27 @@ export interface Servers {
 }
 
 /** The benches' own Postgres, with fsync on as it ships, and a Redis where there is one; gone afterwards. */
-export async function startServers(): Promise<Servers> {
+export async function startServers({
+  settings = {},
+}: {
+  /** Of the Postgres server, beyond those it ships with. */
+  readonly settings?: Readonly<Record<string, string>>
+} = {}): Promise<Servers> {
   const home = mkdtempSync(join(tmpdir(), 'signalbox-bench-'))
   // mkdtemp closes the folder to others, which would send the data elsewhere when root runs this.
   chmodSync(home, 0o755)
-  const postgres = await startEmbeddedPostgres({
-    home,
-    log: {warn: (_fields, message) => console.error(message)},
-  })
+  const start = () => startEmbeddedPostgres({home, log: {warn: (_fields, message) => console.error(message)}})
+  let postgres = await start()
+  if (Object.keys(settings).length > 0) {
+    const admin = new pg.Client({connectionString: postgres.url})
+    await admin.connect()
+    for (const [name, value] of Object.entries(settings))
+      await admin.query(`alter system set ${name} = ${admin.escapeLiteral(value)}`)
+    await admin.end()
+    // Some of them count from the next start on only.
+    await postgres.stop()
+    postgres = await start()
+  }
   const redis = findRedis() === undefined ? undefined : await startRedis()
   return {
     redisUrl: redis?.url,

@@ -16,6 +16,15 @@ const ACCEPT = `
   select $3, $4, $5, $6::jsonb from fresh
   returning id`
 
+// GitHub redelivers, when asked to, what is up to 3 days old (docs.github.com, "Redelivering webhooks"), an Enterprise
+// Server 7; Linear tries again for some 7 hours (linear.app/developers/webhooks).
+const REMEMBERED = '14 days'
+
+/** Lets go of deliveries too old to come again. */
+export async function forgetDeliveries(db: Db): Promise<void> {
+  await db.query('delete from webhook_deliveries where received_at < now() - $1::interval', [REMEMBERED])
+}
+
 const verdict = z.object({status: z.enum(['accepted', 'duplicate', 'ignored'])})
 
 /** Takes webhooks in: signature, then de-duplication, then a job; answered in milliseconds. */

@@ -65,6 +65,18 @@ export function heardTooLate(command: CommandDefinition, asker: string): Reply {
   }
 }
 
+/** What the bot or the sweep says of a command that was acknowledged and will never be recorded. */
+export function interrupted(command: string, correlationId: string): Reply {
+  return {
+    state: 'error',
+    title: `/${plain(command, 32)} was interrupted`,
+    lines: [
+      `nothing was started · code INTERRUPTED · ${code(correlationId)}`,
+      'run the command again; if it stays, give an admin this id',
+    ],
+  }
+}
+
 export function ourFault(correlationId: string): Reply {
   return {
     state: 'error',

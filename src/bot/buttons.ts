@@ -10,12 +10,38 @@ export const BUTTONS = {
   cancel: 'owner',
   /** Gives the same command again, as the person who presses, who must be allowed to. */
   retry: 'command',
+  /** Asks whoever holds a lock to let it go. Its subject is the id of that hold. */
+  'take-over': 'command',
+  /** The holder's answers to that. */
+  'let-go': 'owner',
+  keep: 'owner',
+  /** Tell a workflow run something, as `/workflow` does. Their subject is the run's id. */
+  'pause-run': 'command',
+  'resume-run': 'command',
+  'cancel-run': 'command',
+  'retry-run': 'command',
 } as const satisfies Record<string, Demand['kind']>
 
 export type ButtonAction = keyof typeof BUTTONS
+/** Buttons of messages about a command. */
+export type CommandButton = 'copy' | 'cancel' | 'retry'
+
+/** What `/workflow` is told to do by the buttons of a run's message. */
+export const RUN_ACTIONS: Readonly<Partial<Record<ButtonAction, string>>> = {
+  'pause-run': 'pause',
+  'resume-run': 'resume',
+  'cancel-run': 'cancel',
+  'retry-run': 'retry',
+}
+
+/** What the holder's answer to a take-over is carried out as, whatever commands they may give. */
+export function answeringCommand(takeOver: CommandDefinition): CommandDefinition {
+  const {joinWithinMs: _, ...command} = takeOver
+  return {...command, visibility: 'private', action: 'answer', acknowledge: () => 'your answer'}
+}
 
 export function buttonDemand(
-  action: ButtonAction,
+  action: CommandButton,
   subject: Invocation,
   commands: ReadonlyMap<string, CommandDefinition>,
 ): Demand {

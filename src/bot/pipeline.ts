@@ -1,9 +1,10 @@
 import {InteractionResponseType, MessageFlags, type APIInteractionResponse} from 'discord-api-types/v10'
 import {randomUUID} from 'node:crypto'
-import {setTimeout as sleep} from 'node:timers/promises'
+import {setImmediate as nextTurn, setTimeout as sleep} from 'node:timers/promises'
 import {permit, type AccessPolicy, type Demand} from '../access/policy.ts'
 import type {Acknowledged, DiscordApi} from '../integrations/discord/api.ts'
 import {parseCustomId, renderReply} from '../integrations/discord/render.ts'
+import type {Arrival, ArrivalStore} from '../invocations/arrival-store.ts'
 import type {Invocations} from '../invocations/service.ts'
 import type {InvocationStore} from '../invocations/store.ts'
 import type {NewInvocation} from '../invocations/invocation.ts'
@@ -15,10 +16,18 @@ import type {ReplyStore} from '../notifications/store.ts'
 import type {Logger} from '../platform/logger.ts'
 import type {CommandDefinition, Reply, Services} from '../sdk/index.ts'
 import {createAcknowledgements} from './acknowledgements.ts'
-import {BUTTONS, buttonDemand, type ButtonAction} from './buttons.ts'
+import {
+  answeringCommand,
+  BUTTONS,
+  buttonDemand,
+  RUN_ACTIONS,
+  type ButtonAction,
+  type CommandButton,
+} from './buttons.ts'
 import {
   goneControl,
   heardTooLate,
+  interrupted,
   invalid,
   joined,
   notYourButton,
@@ -43,6 +52,7 @@ export interface PipelineOptions {
   readonly services: Services
   readonly invocations: Invocations
   readonly invocationStore: Pick<InvocationStore, 'find'>
+  readonly arrivals: Pick<ArrivalStore, 'note' | 'forget'>
   readonly replies: Pick<ReplyStore, 'messageOf'>
   readonly discord: Pick<DiscordApi, 'editOriginal' | 'createMessage'>
   readonly observeAck: (seconds: number) => void
@@ -65,11 +75,12 @@ type Intake =
 /**
  * The way of every interaction: found → permitted → valid → acknowledged → recorded and queued once → rendered →
  * measured. The first three are decided from memory in microseconds, so that the acknowledgement can already say
- * whether the answer is private; nothing slow happens before it.
+ * whether the answer is private; nothing slow happens before it. Should we die between the acknowledgement and the
+ * record, the note that went out beside the former lets a sweep tell the person: see `createInterruptions`.
  */
 export function createPipeline(options: PipelineOptions) {
-  const {commands, policy, services, invocations, invocationStore, replies, discord, observeAck, clock, log} =
-    options
+  const {commands, policy, services, invocations, invocationStore, arrivals, replies} = options
+  const {discord, observeAck, clock, log} = options
 
   const acknowledgements = createAcknowledgements()
   const complete = createCompletion({commands, policy, services, clock, log})
@@ -118,14 +129,28 @@ export function createPipeline(options: PipelineOptions) {
       return answer(interaction, received, acknowledge, intake.reply)
     }
     const isPrivate = intake.command.visibility === 'private'
+    const noted = note({
+      interactionId: interaction.id,
+      id,
+      command: intake.command.name,
+      token: interaction.token,
+    })
+    // The note is out of our hands before the acknowledgement goes, which does not wait for Postgres to answer: whoever
+    // kills us from here on finds both on their way.
+    await nextTurn()
     const acknowledged = await acknowledge({
       type: InteractionResponseType.DeferredChannelMessageWithSource,
       ...(isPrivate ? {data: {flags: MessageFlags.Ephemeral}} : {}),
     })
     measure(received)
-    if (acknowledged.kind === 'too-late') return tooLate(interaction, intake.command)
+    if (acknowledged.kind === 'too-late') {
+      await noted.catch(() => undefined)
+      await forget(interaction)
+      return tooLate(interaction, intake.command)
+    }
     if (acknowledged.kind === 'failed') log.warn({reason: acknowledged.reason}, 'acknowledgement unclear')
     await acknowledgements.settled()
+    await noted
     // Already acknowledged elsewhere: record all the same, since whoever acknowledged may have died right after.
     await record(interaction, id, intake.command, intake.options, isPrivate)
   }
@@ -156,14 +181,22 @@ export function createPipeline(options: PipelineOptions) {
     const pressed = parseCustomId(request.customId)
     const action =
       pressed && Object.hasOwn(BUTTONS, pressed.action) ? (pressed.action as ButtonAction) : undefined
+    if (!pressed || !action) return {kind: 'tell', reply: goneControl()}
+    if (action === 'take-over')
+      return takeOtherCommand(interaction, {name: 'take-over', options: {lock: pressed.subject}})
+    const told = RUN_ACTIONS[action]
+    if (told !== undefined)
+      return takeOtherCommand(interaction, {name: 'workflow', options: {action: told, run: pressed.subject}})
     // A whole id: the store also finds by the beginning of one, which a button never carries.
-    if (!pressed || !action || !UUID.test(pressed.subject)) return {kind: 'tell', reply: goneControl()}
+    if (!UUID.test(pressed.subject)) return {kind: 'tell', reply: goneControl()}
+    if (action === 'let-go' || action === 'keep')
+      return takeAnswer(interaction, pressed.subject, action === 'let-go')
     if (action === 'copy')
       return {kind: 'tell', reply: {state: 'info', title: 'correlation id', lines: [code(pressed.subject)]}}
     // One indexed read, milliseconds: it decides who may press, so it can't wait until after the acknowledgement.
     const subject = await invocationStore.find(pressed.subject)
     if (!subject) return {kind: 'tell', reply: goneControl()}
-    const demand: Demand = buttonDemand(action, subject, commands)
+    const demand: Demand = buttonDemand(action as CommandButton, subject, commands)
     const permission = permit(policy, interaction.actor, demand)
     if (!permission.allowed)
       return {
@@ -175,6 +208,42 @@ export function createPipeline(options: PipelineOptions) {
       : takeCommand(interaction, {name: subject.command, options: subject.options})
   }
 
+  /** A button that stands for a restricted command, whoever's message it is on. */
+  function takeOtherCommand(
+    interaction: ReceivedInteraction,
+    command: {readonly name: string; readonly options: Readonly<Record<string, unknown>>},
+  ): Intake {
+    const demand: Demand = {kind: 'command', command: command.name, restricted: true}
+    const permission = permit(policy, interaction.actor, demand)
+    if (!permission.allowed) return {kind: 'refuse', reply: notYourButton(permission.reasons)}
+    return takeCommand(interaction, command)
+  }
+
+  /** What the holder of a lock says to whoever asked for it; one indexed read, as with other buttons. */
+  async function takeAnswer(interaction: ReceivedInteraction, id: string, letGo: boolean): Promise<Intake> {
+    const ownerId = await services.locks.asked(id)
+    const command = commands.get('take-over')
+    if (ownerId === undefined || !command) return {kind: 'tell', reply: goneControl()}
+    const permission = permit(policy, interaction.actor, {kind: 'owner', ownerId})
+    if (!permission.allowed) return {kind: 'refuse', reply: notYourButton(permission.reasons)}
+    return {kind: 'accept', command: answeringCommand(command), options: {id, let_go: letGo}}
+  }
+
+  /** Tried twice, since the first try may meet a connection that broke while nobody used it. */
+  function note(arrival: Arrival): Promise<undefined> {
+    const noted = arrivals.note(arrival).catch(() => arrivals.note(arrival))
+    // Heard of where it is awaited, after the acknowledgement; until then it must not count as unhandled.
+    noted.catch(() => undefined)
+    return noted
+  }
+
+  /** The person does not wait any more. A note that can't be removed now is seen to by the sweep. */
+  async function forget(interaction: ReceivedInteraction): Promise<void> {
+    await arrivals
+      .forget(interaction.id)
+      .catch((error: unknown) => log.warn({err: error}, 'an arrival was left to the sweep'))
+  }
+
   async function record(
     interaction: ReceivedInteraction,
     id: string,
@@ -183,10 +252,12 @@ export function createPipeline(options: PipelineOptions) {
     isPrivate: boolean,
   ): Promise<void> {
     const title = command.acknowledge(given)
+    const withinMs = joinWithin(command, given)
     const invocation: NewInvocation = {
       id,
       source: 'discord',
       sourceId: interaction.id,
+      arrived: true,
       command: command.name,
       options: given,
       actor: interaction.actor,
@@ -208,20 +279,29 @@ export function createPipeline(options: PipelineOptions) {
           lines: [`asked by ${plain(interaction.actor.name, 60)} · ${code(shortId(id))}`],
         },
       },
-      ...(command.joinWithinMs === undefined
+      ...(withinMs === 0
         ? {}
         : {
             join: {
               key: `${interaction.actor.id} ${command.name} ${canonicalJson(given)}`,
-              withinMs: command.joinWithinMs,
+              withinMs,
             },
           }),
     }
     const outcome = await invocations.accept(invocation)
-    if (outcome.kind === 'recorded')
-      log.info({command: command.name, actor: interaction.actor.id}, 'command accepted')
-    else log.info({command: command.name, first: outcome.id, how: outcome.kind}, 'command was already known')
-    if (outcome.kind === 'joined') await tellJoined(interaction, title, outcome.id)
+    switch (outcome.kind) {
+      case 'recorded':
+        log.info({command: command.name, actor: interaction.actor.id}, 'command accepted')
+        return
+      case 'given-up':
+        log.warn({command: command.name}, 'command came too late to be recorded; nothing was started')
+        // The sweep says the same; it may be still at it, and may not have been needed.
+        return fillIn(interaction, interrupted(command.name, id))
+      case 'duplicate':
+      case 'joined':
+        log.info({command: command.name, first: outcome.id, how: outcome.kind}, 'command was already known')
+        if (outcome.kind === 'joined') await tellJoined(interaction, title, outcome.id)
+    }
   }
 
   async function tellJoined(interaction: ReceivedInteraction, title: string, firstId: string): Promise<void> {
@@ -233,14 +313,16 @@ export function createPipeline(options: PipelineOptions) {
     await fillIn(interaction, joined(title, firstId, url))
   }
 
-  /** Puts an answer where the acknowledgement left a placeholder. */
+  /** Puts an answer where the acknowledgement left a placeholder; one that can't be shown is left to the sweep. */
   async function fillIn(interaction: ReceivedInteraction, reply: Reply): Promise<void> {
     const body = renderReply(reply)
-    const sent = await discord.editOriginal(interaction.token, body)
-    if (sent.kind === 'sent') return
-    // Answered over HTTP, the acknowledgement may not have reached Discord yet.
-    await sleep(1000)
-    await discord.editOriginal(interaction.token, body)
+    let sent = await discord.editOriginal(interaction.token, body)
+    if (sent.kind !== 'sent') {
+      // Answered over HTTP, the acknowledgement may not have reached Discord yet.
+      await sleep(1000)
+      sent = await discord.editOriginal(interaction.token, body)
+    }
+    if (sent.kind === 'sent') await forget(interaction)
   }
 
   async function answer(
@@ -289,6 +371,10 @@ export function createPipeline(options: PipelineOptions) {
   }
 
   return {receive}
+}
+
+function joinWithin({joinWithinMs = 0}: CommandDefinition, given: Readonly<Record<string, unknown>>): number {
+  return typeof joinWithinMs === 'function' ? joinWithinMs(given) : joinWithinMs
 }
 
 function nameOf(request: ReceivedInteraction['request']): string {

@@ -1,6 +1,6 @@
 import {permit, type AccessPolicy} from '../access/policy.ts'
 import {agentQueue, type Invocation} from '../invocations/invocation.ts'
-import type {InvocationStore} from '../invocations/store.ts'
+import type {EndedCommand, InvocationStore} from '../invocations/store.ts'
 import {shortId} from '../kernel/correlation.ts'
 import {code, plain} from '../kernel/markdown.ts'
 import type {ReplyStore} from '../notifications/store.ts'
@@ -9,10 +9,11 @@ import type {Queues} from '../platform/queue.ts'
 import type {InvocationsPort} from '../sdk/index.ts'
 import type {Pool} from 'pg'
 import type {Deployments} from './service.ts'
+import type {DeploymentState} from './state.ts'
 
 /**
  * Stops commands wherever they are: still queued (the record is ended, so the job finds nothing to do), carried
- * on as a deployment (no dispatch starts any more; a run is told to stop), or long handed to GitHub.
+ * on as a deployment (no dispatch starts any more; a run is told to stop) or a workflow run, or long handed to GitHub.
  */
 export function createCancellation(options: {
   readonly pool: Pool
@@ -20,10 +21,12 @@ export function createCancellation(options: {
   readonly invocations: InvocationStore
   readonly replies: Pick<ReplyStore, 'write'>
   readonly deployments: Deployments | undefined
+  readonly runs: {cancel(invocationId: string, by: string): Promise<'stopping' | undefined>}
   readonly queues: Queues
   readonly notify: (invocationId: string) => Promise<void>
+  readonly observeEnd: (ended: EndedCommand) => void
 }): InvocationsPort {
-  const {pool, policy, invocations, replies, deployments, queues, notify} = options
+  const {pool, policy, invocations, replies, deployments, queues, runs, notify, observeEnd} = options
 
   /** Ends a command that nothing outside knows of yet. A worker in the middle of it finds its claim gone and starts nothing. */
   async function cancelUnstarted(invocation: Invocation, by: string): Promise<boolean> {
@@ -32,8 +35,8 @@ export function createCancellation(options: {
         'select status from invocations where id = $1 for update',
         [invocation.id],
       )
-      if (rows[0]?.status !== 'queued' && rows[0]?.status !== 'running') return false
-      await invocations.endWithin(client, invocation.id, {status: 'cancelled'})
+      if (rows[0]?.status !== 'queued' && rows[0]?.status !== 'running') return undefined
+      const cancelled = await invocations.endWithin(client, invocation.id, {status: 'cancelled'})
       await replies.write(client, invocation.id, {
         state: 'other',
         title: `/${invocation.command} · cancelled before it started`,
@@ -42,9 +45,10 @@ export function createCancellation(options: {
           `stopped by ${plain(by, 60)}`,
         ],
       })
-      return true
+      return cancelled
     })
     if (!ended) return false
+    observeEnd(ended)
     // Tidying only: the claim in Postgres already refuses this job.
     await queues.remove(agentQueue(invocation.agent), `invocation-${invocation.id}`).catch(() => 'absent')
     await notify(invocation.id)
@@ -77,11 +81,12 @@ export function createCancellation(options: {
         return {kind: 'not-permitted', owner: invocation.actor.name}
       }
       if (await cancelUnstarted(invocation, actor.name)) return {kind: 'cancelled'}
+      if (await runs.cancel(invocation.id, actor.name)) return {kind: 'stopping'}
       const stopped = await deployments?.cancel(invocation.id, actor.name)
       if (!stopped) return {kind: 'already-ended', status: invocation.status}
       if (stopped.phase !== 'finished') return {kind: 'stopping', runUrl: stopped.run?.url}
       if (stopped.verdict?.kind === 'cancelled-before-start') return {kind: 'cancelled'}
-      if (stopped.verdict?.kind === 'started' || stopped.verdict?.kind === 'watch-timeout') {
+      if (mayStillRun(stopped)) {
         const outcome = await deployments?.cancelRun(stopped)
         if (outcome === 'accepted') return {kind: 'stopping', runUrl: stopped.run?.url}
         if (outcome !== undefined && outcome !== 'already-ended')
@@ -94,4 +99,9 @@ export function createCancellation(options: {
       }
     },
   }
+}
+
+/** No longer watched, without its end being known. */
+function mayStillRun({verdict}: DeploymentState): boolean {
+  return verdict?.kind === 'started' || verdict?.kind === 'watch-timeout' || verdict?.kind === 'run-hidden'
 }

@@ -2,25 +2,38 @@ import {furthestJobs, isForward} from './progress.ts'
 import type {DeploymentState, FailureView, JobView, RunView, Verdict} from './state.ts'
 
 /** A fact about a deployment, stamped by the shell: `at` is milliseconds since the epoch. */
-export type DeploymentEvent = {readonly at: number} & (
-  | {readonly type: 'dispatch-began'}
-  | {readonly type: 'dispatch-accepted'; readonly run?: {readonly id: string; readonly url: string}}
-  | {readonly type: 'dispatch-refused'; readonly reason: string}
-  /** Certain not to have reached GitHub: it may be tried again. */
-  | {readonly type: 'dispatch-not-sent'}
-  | {readonly type: 'dispatch-unclear'; readonly cause: 'crashed' | 'answer-lost'}
-  | {readonly type: 'run-found'; readonly run: RunView}
-  | {readonly type: 'run-missing'; readonly bestGuessUrl?: string}
-  | {readonly type: 'run-observed'; readonly run: RunView; readonly jobs: readonly JobView[]}
-  | {readonly type: 'log-read'; readonly failure: FailureView}
-  | {readonly type: 'log-unreadable'}
-  | {readonly type: 'slowed'; readonly until: number}
-  | {readonly type: 'look-failed'}
-  | {readonly type: 'cancel-requested'; readonly by: string}
-  | {readonly type: 'cancel-sent'; readonly forced: boolean}
-  | {readonly type: 'cancel-refused'; readonly reason: string}
-  | {readonly type: 'cancel-failed'}
-)
+export type DeploymentEvent = {readonly at: number} &
+  /** Somebody else is at what it deploys. */
+  (
+    | {
+        readonly type: 'lined-up'
+        readonly holder?: {readonly owner: string; readonly reason?: string}
+        /** The next one first. */
+        readonly ahead: readonly string[]
+      }
+    /** Under the lock with this fence, where it takes one. */
+    | {readonly type: 'dispatch-began'; readonly fence?: number}
+    /** Somebody took its lock away, or nobody renewed it in time. */
+    | {readonly type: 'lock-lost'}
+    | {readonly type: 'dispatch-accepted'; readonly run?: {readonly id: string; readonly url: string}}
+    | {readonly type: 'dispatch-refused'; readonly reason: string}
+    /** Certain not to have reached GitHub: it may be tried again. */
+    | {readonly type: 'dispatch-not-sent'}
+    | {readonly type: 'dispatch-unclear'; readonly cause: 'crashed' | 'answer-lost'}
+    | {readonly type: 'run-found'; readonly run: RunView}
+    | {readonly type: 'run-missing'; readonly bestGuessUrl?: string}
+    | {readonly type: 'run-observed'; readonly run: RunView; readonly jobs: readonly JobView[]}
+    | {readonly type: 'log-read'; readonly failure: FailureView}
+    | {readonly type: 'log-unreadable'}
+    | {readonly type: 'slowed'; readonly until: number}
+    | {readonly type: 'look-failed'}
+    /** GitHub answered, and does not show us the run. `reason` when it says that we may not see it. */
+    | {readonly type: 'run-hidden'; readonly reason?: string}
+    | {readonly type: 'cancel-requested'; readonly by: string}
+    | {readonly type: 'cancel-sent'; readonly forced: boolean}
+    | {readonly type: 'cancel-refused'; readonly reason: string}
+    | {readonly type: 'cancel-failed'}
+  )
 
 /** What the shell does next. Derived from the state alone, so a restart picks up exactly where the record stands. */
 export type Next =
@@ -49,10 +62,15 @@ export function decide(state: DeploymentState, event: DeploymentEvent): Deployme
 
 function fold(state: DeploymentState, event: DeploymentEvent): DeploymentState {
   switch (event.type) {
+    case 'lined-up':
+      return state.phase === 'requested' ? linedUp(state, event) : state
+    case 'lock-lost':
+      return state.lock && !state.lock.lost ? {...state, lock: {...state.lock, lost: true}} : state
     case 'dispatch-began':
       if (state.phase !== 'requested') return state
       return {
-        ...state,
+        ...omit(state, 'line'),
+        ...(event.fence === undefined ? {} : {lock: {fence: event.fence}}),
         phase: 'dispatching',
         dispatches: state.dispatches + 1,
         dispatchBeganAt: state.dispatchBeganAt ?? event.at,
@@ -90,6 +108,8 @@ function fold(state: DeploymentState, event: DeploymentEvent): DeploymentState {
       return state.phase === 'locating' || state.phase === 'watching'
         ? expireIfDue(missed(state, event.at), event.at)
         : state
+    case 'run-hidden':
+      return state.phase === 'watching' ? hidden(state, event) : state
     case 'cancel-requested':
       if (state.cancel) return state
       return state.phase === 'requested'
@@ -111,7 +131,7 @@ export function next(state: DeploymentState, now: number): Next {
   const due = dueAt(state)
   switch (state.phase) {
     case 'requested':
-      return now >= due ? {do: 'dispatch'} : {do: 'wait', until: due}
+      return now >= turnAt(state, due) ? {do: 'dispatch'} : {do: 'wait', until: turnAt(state, due)}
     case 'dispatching':
       // Whoever began this dispatch records its outcome under the same claim. Seen by a new claim, that one is gone.
       return {do: 'reconcile'}
@@ -151,6 +171,19 @@ function dueAt(state: DeploymentState): number {
 /** A log is read at once, unless the last look at anything failed. */
 function retryAt(state: DeploymentState): number {
   return state.misses > 0 || state.logReads > 0 ? dueAt(state) : 0
+}
+
+/** Who stands in line asks about it as often as about a run; that it is its turn is told besides. */
+function turnAt({line, request}: DeploymentState, due: number): number {
+  return line === undefined ? due : Math.max(due, line.askedAt + request.patience.pollMs)
+}
+
+function linedUp(
+  state: DeploymentState,
+  {at, holder, ahead}: Extract<DeploymentEvent, {type: 'lined-up'}>,
+): DeploymentState {
+  const since = state.line?.since ?? at
+  return {...state, line: {since, askedAt: at, ahead, ...(holder === undefined ? {} : {holder})}}
 }
 
 function locating(state: DeploymentState, at: number): DeploymentState {
@@ -225,7 +258,7 @@ function observed(
   const outdated = state.run !== undefined && run.attempt < state.run.attempt
   const base = outdated ? state : withJobs(state, furthestJobs(state.jobs, jobs))
   const seen: DeploymentState = {
-    ...base,
+    ...omit(base, 'hidden'),
     misses: 0,
     lookedAt: at,
     ...(isForward(state.run, run) ? {run} : {}),
@@ -242,15 +275,39 @@ function withJobs(state: DeploymentState, jobs: readonly JobView[]): DeploymentS
   return replaced ? omit({...state, jobs, logReads: 0}, 'failure') : {...state, jobs}
 }
 
+/** GitHub may forget a run for a moment, as it may take one to list it: it is given the same time to come back. */
+function hidden(
+  state: DeploymentState,
+  {at, reason}: {readonly at: number; readonly reason?: string},
+): DeploymentState {
+  // How it ended is known; only the details are lost.
+  if (state.run?.status === 'completed') return conclude(state, state.run, at)
+  const since = state.hidden?.since ?? at
+  const after = missed({...state, hidden: {since, ...(reason === undefined ? {} : {reason})}}, at)
+  return at >= since + state.request.patience.discoveryMs
+    ? finish(after, unwatched(after), at)
+    : expireIfDue(after, at)
+}
+
+/** Why it is not watched any longer though no end of it is known. */
+function unwatched({hidden}: DeploymentState): Verdict {
+  if (!hidden) return {kind: 'watch-timeout'}
+  return {kind: 'run-hidden', ...(hidden.reason === undefined ? {} : {reason: hidden.reason})}
+}
+
 function concludeIfDone(state: DeploymentState, at: number): DeploymentState {
   if (state.phase !== 'watching' || state.run?.status !== 'completed' || unreadFailure(state)) return state
-  return finish(state, {kind: 'concluded', conclusion: state.run.conclusion ?? 'unknown'}, at)
+  return conclude(state, state.run, at)
+}
+
+function conclude(state: DeploymentState, run: RunView, at: number): DeploymentState {
+  return finish(state, {kind: 'concluded', conclusion: run.conclusion ?? 'unknown'}, at)
 }
 
 function expireIfDue(state: DeploymentState, at: number): DeploymentState {
   // A run that is over is never reported as still running; what is left to read about it is bounded by itself.
   if (state.phase === 'watching' && state.run?.status !== 'completed' && at >= watchDeadline(state)) {
-    return finish(state, {kind: 'watch-timeout'}, at)
+    return finish(state, unwatched(state), at)
   }
   // Nothing could be learnt at all for several windows: say so instead of asking for ever.
   if (state.phase === 'locating' && at >= locatingDeadline(state) + 3 * state.request.patience.discoveryMs) {

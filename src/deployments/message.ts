@@ -2,7 +2,9 @@ import {shortId} from '../kernel/correlation.ts'
 import {code, ellipsis, link, plain, timestamp} from '../kernel/markdown.ts'
 import {formatDuration} from '../kernel/time.ts'
 import type {Control, Reply, ReplyState} from '../sdk/index.ts'
-import type {DeploymentState, JobView, StepView, Verdict} from './state.ts'
+import {lockOf, type DeploymentState, type JobView, type StepView, type Verdict} from './state.ts'
+
+const AHEAD_SHOWN = 5
 
 /** The whole story as one message: the first line answers, the rest is there when wanted. */
 export function describe(state: DeploymentState): Reply {
@@ -14,6 +16,7 @@ export function describe(state: DeploymentState): Reply {
     `${code(request.ref)} of ${plain(request.repository, 100)} by ${code(request.workflow)}`,
     ...(request.apiBase === undefined ? [] : [`API ${code(request.apiBase)}`]),
     ...progressLine(state),
+    ...lockLines(state),
     ...detailLines(state),
   ]
   return {
@@ -41,6 +44,7 @@ function standing(state: DeploymentState): {readonly glyph: ReplyState; readonly
     return {glyph: 'running', words: 'waiting for GitHub'}
   }
   if (state.cancel) return {glyph: 'running', words: 'stopping'}
+  if (state.line) return {glyph: 'waiting', words: `waiting, ${ordinal(state.line.ahead.length + 1)} in line`}
   switch (state.phase) {
     case 'requested':
     case 'dispatching':
@@ -72,6 +76,8 @@ function ending(
       return {glyph: 'running', words: 'started'}
     case 'watch-timeout':
       return {glyph: 'timed-out', words: `still running after ${took}`}
+    case 'run-hidden':
+      return {glyph: 'partial', words: `lost sight of its run after ${took}`}
     case 'not-found':
       return verdict.unclear
         ? {glyph: 'partial', words: 'not sure it started'}
@@ -81,6 +87,29 @@ function ending(
     case 'refused':
       return {glyph: 'failure', words: 'not started'}
   }
+}
+
+/** What it holds, or waits for: behind whom, and since when. */
+function lockLines(state: DeploymentState): string[] {
+  const {line, lock, verdict} = state
+  if (verdict) return []
+  const what = `lock ${code(lockOf(state.request))}`
+  if (lock)
+    return [`${what} · ${lock.lost ? 'was taken away; the deploy goes on without it' : 'you are holding it'}`]
+  if (!line) return []
+  const {holder, ahead, since} = line
+  const by = holder ? `held by ${plain(holder.owner, 60)}` : 'about to be free'
+  const why = holder?.reason === undefined ? '' : `: ${plain(holder.reason, 100)}`
+  const names = ahead.slice(0, AHEAD_SHOWN).map(owner => plain(owner, 60))
+  const more = ahead.length - names.length
+  const before =
+    names.length === 0 ? '' : ` · after ${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+  return [`${what} · ${by}${why}`, `in line since ${timestamp(since)}${before}`]
+}
+
+function ordinal(n: number): string {
+  const last = n % 100 >= 11 && n % 100 <= 13 ? 0 : n % 10
+  return `${n}${['th', 'st', 'nd', 'rd'][last] ?? 'th'}`
 }
 
 function detailLines(state: DeploymentState): string[] {
@@ -102,6 +131,14 @@ function detailLines(state: DeploymentState): string[] {
       break
     case 'watch-timeout':
       lines.push('stopped watching; it may still end well: open the run on GitHub')
+      break
+    case 'run-hidden':
+      lines.push(
+        verdict.reason === undefined
+          ? 'GitHub does not show the run any more: it was deleted, or we lost access to its repository'
+          : `GitHub does not let us see the run any more. ${plain(verdict.reason, 300)}`,
+        `it may have gone on: look at ${link('the workflow', state.request.workflowUrl)} for how it ended`,
+      )
       break
     case 'not-found':
       lines.push(

@@ -1,7 +1,8 @@
+import {isDeepStrictEqual} from 'node:util'
 import type {Clock} from '../kernel/clock.ts'
 import {shortId} from '../kernel/correlation.ts'
 import type {CodeHost, RunDetail} from '../integrations/github/code-host.ts'
-import type {InvocationStore} from '../invocations/store.ts'
+import type {EndedCommand, InvocationStore} from '../invocations/store.ts'
 import type {ReplyStore} from '../notifications/store.ts'
 import type {Logger} from '../platform/logger.ts'
 import {transaction, type Db} from '../platform/postgres.ts'
@@ -9,6 +10,7 @@ import type {QueueJob, Queues} from '../platform/queue.ts'
 import type {Pool} from 'pg'
 import {next, type DeploymentEvent, type Next} from './decide.ts'
 import {findRun} from './find-run.ts'
+import type {DeploymentLock} from './lock.ts'
 import {excerptOf, failingStep} from './log-excerpt.ts'
 import {closing, describe} from './message.ts'
 import type {DeploymentPhases} from './metrics.ts'
@@ -40,7 +42,10 @@ export interface DeploymentsOptions {
   readonly invocations: Pick<InvocationStore, 'endWithin' | 'followWithin'>
   readonly codeHost: CodeHost
   readonly queues: Queues
+  readonly lock: DeploymentLock
   readonly notify: (invocationId: string) => Promise<void>
+  /** Told of each command that a deployment brought to its end. */
+  readonly observeEnd: (ended: EndedCommand) => void
   readonly redact: (text: string) => string
   readonly phases: DeploymentPhases
   readonly clock: Clock
@@ -48,6 +53,9 @@ export interface DeploymentsOptions {
   /** How long a dead worker's deployment waits before another one takes it over. */
   readonly leaseMs: number
 }
+
+/** What happened, or what to do within the transaction to find out. */
+type Fact = DeploymentEvent | ((db: Db, before: DeploymentState) => Promise<DeploymentEvent>)
 
 export type Deployments = ReturnType<typeof createDeployments>
 
@@ -57,28 +65,63 @@ export type Deployments = ReturnType<typeof createDeployments>
  * merely makes the next tick come sooner.
  */
 export function createDeployments(options: DeploymentsOptions) {
-  const {pool, store, replies, invocations, codeHost, queues, notify, redact, phases, clock, log, leaseMs} =
-    options
+  const {pool, store, replies, invocations, codeHost, queues, notify, observeEnd, redact} = options
+  const {lock, phases, clock, log, leaseMs} = options
 
   /** What commits with each change of a deployment: its message, and at the end the command's own end. */
-  async function mirror(db: Db, state: DeploymentState): Promise<void> {
+  async function mirror(
+    db: Db,
+    state: DeploymentState,
+    before: DeploymentState,
+  ): Promise<EndedCommand | undefined> {
     const id = state.request.correlationId
     const over = state.phase === 'finished'
+    // Who waits asks often, and is told when something changed.
+    if (state.line && isDeepStrictEqual(describe(state), describe(before))) return undefined
     await replies.write(db, id, describe(state), over && state.request.wait ? closing(state) : undefined)
-    if (over) {
-      await invocations.endWithin(db, id, {
-        status: invocationStatus(state),
-        result: {
-          verdict: state.verdict?.kind ?? null,
-          conclusion: state.run?.conclusion ?? null,
-          run: state.run?.url ?? null,
-        },
-      })
-    }
+    if (!over) return undefined
+    return invocations.endWithin(db, id, {
+      status: invocationStatus(state),
+      result: {
+        verdict: state.verdict?.kind ?? null,
+        conclusion: state.run?.conclusion ?? null,
+        run: state.run?.url ?? null,
+      },
+    })
+  }
+
+  async function fold(
+    id: string,
+    fact: Fact,
+    claim?: {readonly fence: number; readonly leaseMs: number},
+  ): Promise<DeploymentState | undefined> {
+    let ended: EndedCommand | undefined
+    let announce: (() => void) | undefined
+    const after = await store.fold(
+      id,
+      fact,
+      async (db, state, before) => {
+        ended = await mirror(db, state, before)
+        if (state.phase === 'finished') announce = await lock.leave(db, state)
+      },
+      claim,
+    )
+    announce?.()
+    if (ended) observeEnd(ended)
+    return after
+  }
+
+  /** A nudge that finds someone at it leaves word, so that they look once more instead of missing the news. */
+  async function claim(id: string, nudged: boolean): Promise<ClaimedDeployment | undefined> {
+    if (!nudged) return store.claim(id, leaseMs, clock() + 20)
+    const claimed = await store.claim(id, leaseMs, clock() + 365 * 86_400_000)
+    if (claimed || (await store.leaveWord(id))) return claimed
+    // They were done in between, so it is free; and whoever else took it since has not looked yet.
+    return store.claim(id, leaseMs, clock() + 365 * 86_400_000)
   }
 
   async function tick(id: string, nudged: boolean): Promise<void> {
-    const claimed = await store.claim(id, leaseMs, nudged ? clock() + 365 * 86_400_000 : clock() + 20)
+    const claimed = await claim(id, nudged)
     if (!claimed) return
     let {state} = claimed
     const renewal = setInterval(() => {
@@ -112,8 +155,9 @@ export function createDeployments(options: DeploymentsOptions) {
     if (state.phase === 'finished') return
     const step = next(state, clock())
     const at = step.do === 'wait' ? step.until : clock()
-    await store.release(claimed, at)
-    await schedule(claimed.id, at)
+    const word = await store.release(claimed, at)
+    if (word) await nudge(claimed.id).catch(leftToSweep(claimed.id))
+    else await schedule(claimed.id, at)
   }
 
   /** One step: act, then record what was learnt. Undefined when another worker took over meanwhile. */
@@ -124,29 +168,43 @@ export function createDeployments(options: DeploymentsOptions) {
   ): Promise<DeploymentState | undefined> {
     if (step.do === 'dispatch') {
       // The record says "dispatching" before GitHub hears of it: whoever finds that word after a crash looks first.
-      const begun = await record(claimed, {type: 'dispatch-began', at: clock()})
+      const begun = await begin(claimed)
       if (begun?.phase !== 'dispatching') return begun
       // A process that was frozen for a while must not dispatch in its sleep: whoever took over has seen to it.
-      if (!(await store.renew(claimed, leaseMs))) return takenOver(claimed, 'dispatch')
+      if (!(await store.renew(claimed, leaseMs))) return takenOver(claimed)
       return record(claimed, await dispatch(begun))
     }
     return record(claimed, await learn(state, step))
   }
 
-  async function record(
-    claimed: ClaimedDeployment,
-    event: DeploymentEvent,
-  ): Promise<DeploymentState | undefined> {
-    const after = await store.fold(claimed.id, event, mirror, {fence: claimed.fence, leaseMs})
-    if (!after) return takenOver(claimed, event.type)
+  /** Takes the lock and says so in one transaction, or takes a place in line. */
+  async function begin(claimed: ClaimedDeployment): Promise<DeploymentState | undefined> {
+    let announce: (() => void) | undefined
+    const after = await record(claimed, async (db, before) => {
+      const entry = await lock.enter(db, before, clock())
+      announce = entry.announce
+      return entry.event
+    })
+    announce?.()
+    return after
+  }
+
+  async function record(claimed: ClaimedDeployment, fact: Fact): Promise<DeploymentState | undefined> {
+    let event: DeploymentEvent | undefined
+    const after = await fold(
+      claimed.id,
+      async (db, before) => (event = typeof fact === 'function' ? await fact(db, before) : fact),
+      {fence: claimed.fence, leaseMs},
+    )
+    if (!after || !event) return takenOver(claimed)
     log.info({deployment: claimed.id, event: event.type, phase: after.phase}, 'deployment advanced')
     phases.observe(after, event)
     await notify(claimed.id)
     return after
   }
 
-  function takenOver(claimed: ClaimedDeployment, event: string): undefined {
-    log.warn({deployment: claimed.id, event}, 'another worker took this deployment over')
+  function takenOver(claimed: ClaimedDeployment): undefined {
+    log.warn({deployment: claimed.id}, 'another worker took this deployment over')
     return undefined
   }
 
@@ -186,6 +244,8 @@ export function createDeployments(options: DeploymentsOptions) {
         const look = await codeHost.run({repository, runId: state.run?.id ?? ''})
         if (look.kind === 'seen')
           return {type: 'run-observed', at: clock(), run: toRun(look.value), jobs: look.value.jobs}
+        if (look.kind === 'missing') return {type: 'run-hidden', at: clock()}
+        if (look.kind === 'refused') return {type: 'run-hidden', at: clock(), reason: look.reason}
         return unseen(look)
       }
       case 'read-log': {
@@ -241,7 +301,11 @@ export function createDeployments(options: DeploymentsOptions) {
     const delayMs = Math.max(0, at - clock())
     await queues
       .add({queue: DEPLOYMENTS_QUEUE, name: 'tick', data: {id, at}, ...(delayMs > 0 ? {delayMs} : {})})
-      .catch((error: unknown) => log.warn({err: error, deployment: id}, 'next look left to the sweep'))
+      .catch(leftToSweep(id))
+  }
+
+  function leftToSweep(id: string): (error: unknown) => void {
+    return error => log.warn({err: error, deployment: id}, 'next look left to the sweep')
   }
 
   async function nudge(
@@ -249,6 +313,14 @@ export function createDeployments(options: DeploymentsOptions) {
     deduplicate: QueueJob['deduplicate'] = {id: `tick-${id}`, keepLast: true},
   ): Promise<void> {
     await queues.add({queue: DEPLOYMENTS_QUEUE, name: 'tick', data: {id, nudged: true}, deduplicate})
+  }
+
+  /** Renews the locks of all deployments under way, whoever is at them: a dead worker's keep theirs. */
+  async function keepLocks(): Promise<void> {
+    for (const {correlationId: id} of await lock.keep(await store.holding())) {
+      log.warn({deployment: id}, 'a deployment goes on without its lock')
+      if (await fold(id, {type: 'lock-lost', at: clock()})) await notify(id)
+    }
   }
 
   return {
@@ -274,7 +346,7 @@ export function createDeployments(options: DeploymentsOptions) {
 
     /** Asks to stop. Once answered, no dispatch starts any more; a run that exists is told to stop. */
     async cancel(id: string, by: string): Promise<DeploymentState | undefined> {
-      const after = await store.fold(id, {type: 'cancel-requested', at: clock(), by}, mirror)
+      const after = await fold(id, {type: 'cancel-requested', at: clock(), by})
       if (after) {
         await notify(id)
         if (after.phase !== 'finished') await nudge(id)
@@ -306,6 +378,17 @@ export function createDeployments(options: DeploymentsOptions) {
 
     find: (id: string) => store.find(id),
 
+    keepLocksEveryMs: lock.keepEveryMs,
+
+    keepLocks,
+
+    /** A lock was granted to, or taken from, whoever claimed it under this id. */
+    async lockGranted(id: string): Promise<void> {
+      const standing = await store.standing(id).catch(() => 'in line' as const)
+      if (standing === 'in line') await nudge(id).catch(leftToSweep(id))
+      if (standing === 'holding') await keepLocks().catch(leftToSweep(id))
+    },
+
     /** Takes up what crashes and lost jobs left behind. */
     async sweep(): Promise<number> {
       const ids = await store.overdue(2000, 100)
@@ -320,8 +403,13 @@ export function createDeployments(options: DeploymentsOptions) {
   }
 }
 
-/** What a nudge may bring forward: a look, never an act. */
-function lookNow({phase}: DeploymentState): {readonly do: 'observe'} | {readonly do: 'locate'} | undefined {
+/** What a nudge may bring forward: a look, or asking for one's turn; never another act. */
+function lookNow({
+  phase,
+  line,
+}: DeploymentState):
+  {readonly do: 'observe'} | {readonly do: 'locate'} | {readonly do: 'dispatch'} | undefined {
+  if (phase === 'requested' && line) return {do: 'dispatch'}
   if (phase === 'watching') return {do: 'observe'}
   return phase === 'locating' ? {do: 'locate'} : undefined
 }

@@ -68,6 +68,8 @@ export type Verdict =
   /** Not waiting: it was started, and where it is. */
   | {readonly kind: 'started'}
   | {readonly kind: 'watch-timeout'}
+  /** GitHub does not show us the run any more: deleted, or we may not see it; `reason` is GitHub's, where it gave one. */
+  | {readonly kind: 'run-hidden'; readonly reason?: string}
   /** Dispatched, or perhaps dispatched (`unclear`), but no run carries our id. */
   | {readonly kind: 'not-found'; readonly unclear: boolean}
   /** Stopped before anything was asked of GitHub. */
@@ -79,6 +81,15 @@ export type Phase = 'requested' | 'dispatching' | 'locating' | 'watching' | 'fin
 export interface DeploymentState {
   readonly request: DeploymentRequest
   readonly phase: Phase
+  /** It waits for its turn at what it deploys: since when, as of when, who holds it, and who goes before. */
+  readonly line?: {
+    readonly since: number
+    readonly askedAt: number
+    readonly holder?: {readonly owner: string; readonly reason?: string}
+    readonly ahead: readonly string[]
+  }
+  /** It holds its lock, until it is finished or `lost` it; the fence it was granted under. */
+  readonly lock?: {readonly fence: number; readonly lost?: true}
   /** How often a dispatch was begun; a second time only after a crash that provably left no run. */
   readonly dispatches: number
   readonly dispatchBeganAt?: number
@@ -108,8 +119,15 @@ export interface DeploymentState {
   /** Looks that failed in a row, by fault of the network or of GitHub. */
   readonly misses: number
   readonly lookedAt?: number
+  /** Since when, look after look, GitHub denies us the run that it showed before. */
+  readonly hidden?: {readonly since: number; readonly reason?: string}
   readonly verdict?: Verdict
   readonly endedAt?: number
+}
+
+/** What it must hold to be dispatched: no two deployments of one service in one environment at a time. */
+export function lockOf({environment, service}: DeploymentRequest): string {
+  return `deployment:${environment}:${service}`
 }
 
 export function newDeployment(request: DeploymentRequest): DeploymentState {

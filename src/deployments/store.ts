@@ -1,7 +1,7 @@
 import type {Pool} from 'pg'
 import {transaction, type Db} from '../platform/postgres.ts'
 import {decide, type DeploymentEvent} from './decide.ts'
-import type {DeploymentState} from './state.ts'
+import type {DeploymentRequest, DeploymentState} from './state.ts'
 
 export interface ClaimedDeployment {
   readonly id: string
@@ -30,7 +30,7 @@ export function createDeploymentStore({pool}: {readonly pool: Pool}) {
     async claim(id: string, leaseMs: number, dueBy: number): Promise<ClaimedDeployment | undefined> {
       const {rows} = await pool.query<{state: DeploymentState; fence: number}>({
         name: 'deployments-claim',
-        text: `update deployments set fence = fence + 1, lease_until = now() + make_interval(secs => $2::float8 / 1000)
+        text: `update deployments set fence = fence + 1, nudged = false, lease_until = now() + make_interval(secs => $2::float8 / 1000)
           where id = $1 and phase <> 'finished' and (lease_until is null or lease_until < now())
             and next_tick_at <= to_timestamp($3::float8 / 1000)
           returning state, fence`,
@@ -43,12 +43,13 @@ export function createDeploymentStore({pool}: {readonly pool: Pool}) {
     /**
      * Folds one fact into the record, onto whatever it says by now: the row's lock puts all facts in one order.
      * With a claim, the fact counts only while no newer claim exists (undefined otherwise: the caller must stop),
-     * and the claim is kept for another `leaseMs`. Whatever `also` writes commits with it.
+     * and the claim is kept for another `leaseMs`. Whatever `also` writes commits with it, and so does what is done to
+     * find out what the fact is.
      */
     async fold(
       id: string,
-      event: DeploymentEvent,
-      also: (db: Db, after: DeploymentState) => Promise<void>,
+      fact: DeploymentEvent | ((db: Db, before: DeploymentState) => Promise<DeploymentEvent>),
+      also: (db: Db, after: DeploymentState, before: DeploymentState) => Promise<void>,
       claim?: {readonly fence: number; readonly leaseMs: number},
     ): Promise<DeploymentState | undefined> {
       return transaction(pool, async client => {
@@ -59,6 +60,7 @@ export function createDeploymentStore({pool}: {readonly pool: Pool}) {
         })
         const row = rows[0]
         if (!row || (claim && row.fence !== claim.fence)) return undefined
+        const event = typeof fact === 'function' ? await fact(client, row.state) : fact
         const after = decide(row.state, event)
         if (after === row.state) return after
         await client.query({
@@ -70,7 +72,7 @@ export function createDeploymentStore({pool}: {readonly pool: Pool}) {
             where id = $1`,
           values: [id, JSON.stringify(after), after.phase, after.run?.id ?? null, claim?.leaseMs ?? null],
         })
-        await also(client, after)
+        await also(client, after, row.state)
         return after
       })
     },
@@ -89,14 +91,29 @@ export function createDeploymentStore({pool}: {readonly pool: Pool}) {
       return rowCount === 1
     },
 
-    /** Gives the claim back and says when to look again. */
-    async release(claimed: {readonly id: string; readonly fence: number}, nextTickAt: number): Promise<void> {
-      await pool.query({
+    /** Tells whoever has claimed it that there is news; false when nobody has, or it is finished. */
+    async leaveWord(id: string): Promise<boolean> {
+      const {rowCount} = await pool.query(
+        `update deployments set nudged = true where id = $1 and phase <> 'finished' and lease_until >= now()`,
+        [id],
+      )
+      return rowCount === 1
+    },
+
+    /** Gives the claim back and says when to look again. Answers whether word was left meanwhile: then it is now. */
+    async release(
+      claimed: {readonly id: string; readonly fence: number},
+      nextTickAt: number,
+    ): Promise<boolean> {
+      const {rows} = await pool.query<{nudged: boolean}>({
         name: 'deployments-release',
-        text: `update deployments set lease_until = null, next_tick_at = to_timestamp($3::float8 / 1000)
-          where id = $1 and fence = $2`,
+        text: `update deployments set lease_until = null,
+            next_tick_at = case when nudged then now() else to_timestamp($3::float8 / 1000) end
+          where id = $1 and fence = $2
+          returning nudged`,
         values: [claimed.id, claimed.fence, nextTickAt],
       })
+      return rows[0]?.nudged ?? false
     },
 
     async find(id: string): Promise<DeploymentState | undefined> {
@@ -105,6 +122,26 @@ export function createDeploymentStore({pool}: {readonly pool: Pool}) {
         [id],
       )
       return rows[0]?.state
+    },
+
+    /** Those that hold their lock, by what they asked for. */
+    async holding(): Promise<readonly DeploymentRequest[]> {
+      const {rows} = await pool.query<{request: DeploymentRequest}>({
+        name: 'deployments-holding',
+        text: `select state -> 'request' as request from deployments where phase <> 'finished' and state ? 'lock' and not state -> 'lock' ? 'lost'`,
+      })
+      return rows.map(row => row.request)
+    },
+
+    /** How it stands to its lock; undefined for what is no deployment, or has nothing to do with it any more. */
+    async standing(id: string): Promise<'in line' | 'holding' | undefined> {
+      const {rows} = await pool.query<{standing: 'in line' | 'holding'}>({
+        name: 'deployments-standing',
+        text: `select case when state ? 'line' then 'in line' else 'holding' end as standing from deployments
+          where id = $1 and phase <> 'finished' and (state ? 'line' or state ? 'lock')`,
+        values: [id],
+      })
+      return rows[0]?.standing
     },
 
     /** Unfinished deployments that a webhook may be about: by run id, or by the correlation id in the run's title. */

@@ -1,4 +1,6 @@
 import type {CodeHost} from '../integrations/github/code-host.ts'
+import {valueOf} from '../integrations/github/look.ts'
+import {systemClock} from '../kernel/clock.ts'
 import {AppError} from '../kernel/errors.ts'
 import type {TargetSummary, WorkflowRunsPort} from '../sdk/index.ts'
 import {digestRuns} from './digest.ts'
@@ -29,21 +31,11 @@ export function createWorkflowRuns({
       if (!codeHost)
         throw new AppError('NOT_CONFIGURED', 'GitHub is not set up here. An operator must set GITHUB_TOKEN.')
       const look = await codeHost.recentRuns({repository, workflow, branch, count, signal})
-      switch (look.kind) {
-        case 'seen':
-          return look.value
-        case 'missing':
-          throw new AppError(
-            'UPSTREAM_REFUSED',
-            `Workflow ${workflow} was not found in ${repository}. Check the target’s configuration.`,
-          )
-        case 'refused':
-          throw new AppError('UPSTREAM_REFUSED', look.reason)
-        case 'slow-down':
-          throw new AppError('UPSTREAM_RATE_LIMITED', 'GitHub asks us to slow down.')
-        case 'failed':
-          throw new AppError('UPSTREAM_UNAVAILABLE', 'GitHub did not answer.')
-      }
+      return valueOf(
+        look,
+        `Workflow ${workflow} was not found in ${repository}. Check the target’s configuration.`,
+        systemClock,
+      )
     },
   }
 }

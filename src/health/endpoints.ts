@@ -14,13 +14,13 @@ export function createEndpoints({
   readonly apiBase: string | undefined
   readonly http: SafeHttp
 }): EndpointsPort {
-  const bases = [
-    {side: 'frontend', base: frontendBase},
-    {side: 'api', base: apiBase},
-  ] as const
   return {
     digest: digestEndpoints,
-    async check(signal) {
+    async check(signal, {frontend, api} = {frontend: frontendBase, api: apiBase}) {
+      const bases = [
+        {side: 'frontend', base: frontend},
+        {side: 'api', base: api},
+      ] as const
       const checks = bases.flatMap(({side, base}) =>
         base === undefined
           ? []

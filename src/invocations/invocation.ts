@@ -43,6 +43,8 @@ export interface NewInvocation {
   readonly action: string
   readonly reply?: {readonly target: ReplyTarget; readonly view: Reply}
   readonly join?: {readonly key: string; readonly withinMs: number}
+  /** Its interaction was noted on arrival: it is recorded only while that note stands, and takes it away. */
+  readonly arrived?: boolean
 }
 
 export type Recorded =
@@ -51,6 +53,8 @@ export type Recorded =
   | {readonly kind: 'duplicate'; readonly id: string}
   /** The same person gave the same command moments ago and it is still going on. */
   | {readonly kind: 'joined'; readonly id: string}
+  /** Its arrival was given up, or lost in a crash of the database: the person is told that nothing was started. */
+  | {readonly kind: 'given-up'}
 
 export type InvocationEnd = {
   readonly status: 'succeeded' | 'failed' | 'cancelled'

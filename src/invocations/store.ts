@@ -25,15 +25,21 @@ interface InvocationRow {
 
 const COLUMNS = 'id, source, command, options, actor, agent, action, status, attempt, created_at'
 
-// Record, message and job commit together: one statement, one round trip, however many arrive at once.
+// Record, message and job commit together: one statement, one round trip, however many arrive at once. A command that
+// was noted on arrival takes its note away, which only one can do: not once the sweep has given it up.
 const RECORD = `
   with given as (
     select * from jsonb_to_recordset($1::jsonb) as g(
       id uuid, source text, source_id text, command text, options jsonb, actor jsonb, agent text, action text,
-      join_key text, target jsonb, view jsonb, queue text)
+      join_key text, target jsonb, view jsonb, queue text, arrived boolean)
+  ), taken as (
+    delete from arrivals
+    where interaction_id = any(array(select source_id from given where arrived)) and given_up_at is null
+    returning interaction_id
   ), recorded as (
     insert into invocations (id, source, source_id, command, options, actor, agent, action, status, join_key)
     select id, source, source_id, command, options, actor, agent, action, 'queued', join_key from given
+    where not arrived or source_id in (select interaction_id from taken)
     on conflict (source, source_id) do nothing
     returning id
   ), messages as (
@@ -59,12 +65,12 @@ const END = `
   with ended as (
     update invocations set status = $2, result = $3, error = $4, ended_at = now()
     where id = $1 and ended_at is null
-    returning id
+    returning id, command, extract(epoch from now() - created_at)::float8 * 1000 as took_ms
   ), told as (
     update replies r set view = $5, version = version + 1, changed_at = now()
     from ended where r.id = ended.id and $5::jsonb is not null
   )
-  select id from ended`
+  select id, command, took_ms from ended`
 
 const END_MANY = `
   with given as (
@@ -78,6 +84,14 @@ const END_MANY = `
     from given g join ended using (id) where r.id = g.id and g.view is not null
   )
   select id from ended`
+
+/** What the metrics ask about a command that has just ended. */
+export interface EndedCommand {
+  readonly command: string
+  readonly status: InvocationEnd['status']
+  /** From its record to its end. */
+  readonly tookMs: number
+}
 
 export type InvocationStore = ReturnType<typeof createInvocationStore>
 
@@ -130,7 +144,7 @@ export function createInvocationStore({pool}: {readonly pool: Pool}) {
       const outcome = await record(invocation)
       if (outcome.recorded && outcome.outboxId !== undefined)
         return {kind: 'recorded', outboxId: outcome.outboxId}
-      return duplicate(pool, invocation)
+      return notRecorded(pool, invocation)
     },
 
     /** Takes the invocation for this attempt, or nothing when it is over or carried on elsewhere. */
@@ -141,10 +155,10 @@ export function createInvocationStore({pool}: {readonly pool: Pool}) {
       return end({id, ...how, ...(view === undefined ? {} : {view})})
     },
 
-    /** As `end`, inside the caller's transaction. */
-    async endWithin(db: Db, id: string, how: InvocationEnd): Promise<boolean> {
-      const {rowCount} = await db.query(endOne({id, ...how}))
-      return rowCount === 1
+    /** As `end`, inside the caller's transaction; undefined when it had ended. */
+    async endWithin(db: Db, id: string, how: InvocationEnd): Promise<EndedCommand | undefined> {
+      const {rows} = await db.query<{command: string; took_ms: number}>(endOne({id, ...how}))
+      return rows[0] && {command: rows[0].command, status: how.status, tookMs: rows[0].took_ms}
     },
 
     async followWithin(db: Db, id: string): Promise<boolean> {
@@ -212,15 +226,16 @@ async function recordUnlessJoined(
   } finally {
     client.release(broken)
   }
-  return duplicate(pool, invocation)
+  return notRecorded(pool, invocation)
 }
 
-async function duplicate(pool: Pool, {source, sourceId}: NewInvocation): Promise<Recorded> {
+/** Why RECORD left it out. */
+async function notRecorded(pool: Pool, {source, sourceId}: NewInvocation): Promise<Recorded> {
   const {rows} = await pool.query<{id: string}>(
     'select id from invocations where source = $1 and source_id = $2',
     [source, sourceId],
   )
-  return {kind: 'duplicate', id: rows[0]?.id ?? ''}
+  return rows[0] ? {kind: 'duplicate', id: rows[0].id} : {kind: 'given-up'}
 }
 
 function toGiven(invocation: NewInvocation) {
@@ -237,6 +252,7 @@ function toGiven(invocation: NewInvocation) {
     target: invocation.reply?.target ?? null,
     view: invocation.reply?.view ?? null,
     queue: agentQueue(invocation.agent),
+    arrived: invocation.arrived ?? false,
   }
 }
 

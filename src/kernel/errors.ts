@@ -20,6 +20,7 @@ export const ERRORS = {
   SCHEMA_MISMATCH: 'fatal',
   UNSUPPORTED_PLATFORM: 'fatal',
   START_FAILED: 'fatal',
+  EFFECT_UNCERTAIN: 'fatal',
   INVARIANT_BROKEN: 'fatal',
 } as const satisfies Record<string, 'user' | 'retry' | 'fatal'>
 

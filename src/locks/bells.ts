@@ -12,6 +12,8 @@ export interface Bell {
 export interface Bells {
   /** A bell hears every ring from now on, also those between two calls of `heard`. */
   open(token: string): Bell
+  /** From now on tells of rings for tokens that have no bell here: somebody else's, or ones that live in a row only. */
+  hearStrangers(told: (token: string) => void): void
   close(): Promise<void>
 }
 
@@ -22,12 +24,11 @@ export interface Bells {
 export function createBells(options: {
   readonly databaseUrl: string
   readonly onError: (error: Error) => void
-  /** A token that has no bell here; somebody else's, or one that lives in a row only. */
-  readonly onStranger: (token: string) => void
 }): Bells {
-  const {databaseUrl, onError, onStranger} = options
+  const {databaseUrl, onError} = options
   const bells = new Map<string, Bell>()
   let listener: Listener | undefined
+  let onStranger: (token: string) => void = () => undefined
 
   function start(): Listener {
     return listen({
@@ -74,6 +75,11 @@ export function createBells(options: {
       }
       bells.set(token, bell)
       return bell
+    },
+
+    hearStrangers(told) {
+      onStranger = told
+      listener ??= start()
     },
 
     async close() {

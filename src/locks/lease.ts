@@ -14,6 +14,8 @@ export interface HeldLock {
   readonly signal: AbortSignal
   /** Whether the lease still runs, decided from this process's clocks alone. */
   held(): boolean
+  /** Throws CONFLICT, with the reason where it is known, once the lock can no longer be relied upon. */
+  check(): void
   /** Gives it back; safe to call again. `gone`: it was lost before. Never throws: at worst the lease runs out. */
   release(): Promise<'released' | 'gone'>
 }
@@ -54,6 +56,7 @@ export function holdLease(options: {
   let releasing: Promise<'released' | 'gone'> | undefined
 
   const left = (): number => leaseMs - since()
+  const held = (): boolean => !ended && left() > 0
 
   function expire(): void {
     lose('it could not be renewed in time')
@@ -127,7 +130,11 @@ export function holdLease(options: {
     token,
     fence,
     signal: controller.signal,
-    held: () => !ended && left() > 0,
+    held,
+    check() {
+      controller.signal.throwIfAborted()
+      if (!held()) throw new AppError('CONFLICT', `The lock on ${resource} is not held any more.`)
+    },
     release: () => (releasing ??= giveBack()),
   }
 }

@@ -63,8 +63,17 @@ export interface DurableClaim extends LockRequest {
   readonly ttlMs: number
   /** How long it may go unrepeated: while waiting it is passed over after that, and just granted it lapses. */
   readonly silenceMs: number
+  /** How long it has been asked for; none the first time. Its age in line, should its place have been lost. */
+  readonly waitedMs?: number | undefined
   /** The fence it was told when it was granted before, so that a grant is announced once. */
   readonly fence?: number | undefined
+}
+
+/** What became of one step of a durable request. */
+export interface Claimed {
+  readonly outcome: {readonly kind: 'granted'; readonly fence: number} | Refusal
+  /** Tells everybody; to be called once the step is committed. */
+  readonly announce: () => void
 }
 
 /** What a person is told who can't have a lock. */

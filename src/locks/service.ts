@@ -1,6 +1,7 @@
 import {AsyncLocalStorage} from 'node:async_hooks'
 import {AppError} from '../kernel/errors.ts'
 import type {Logger} from '../platform/logger.ts'
+import type {Db} from '../platform/postgres.ts'
 import {createAcquire} from './acquire.ts'
 import {createAnnouncer, type LockEvent} from './announcer.ts'
 import {createBells} from './bells.ts'
@@ -12,6 +13,7 @@ import {
   toClaim,
   toRefusal,
   type AcquireOptions,
+  type Claimed,
   type DurableClaim,
   type HeldLocks,
   type Refusal,
@@ -26,9 +28,21 @@ export interface LocksOptions {
   /** Must not throw; nothing waits for it. */
   readonly emit: (event: LockEvent) => void
   readonly log: Pick<Logger, 'warn'>
-  /** Told of each grant or loss of a token that no call of this process waits for: the moment to repeat a durable claim. */
-  readonly onStranger?: (token: string) => void
 }
+
+interface ClaimId {
+  readonly token: string
+  readonly owner: string
+}
+
+interface Forcing {
+  readonly by: string
+  readonly reason: string
+  readonly fence?: number | undefined
+}
+
+/** How often a worker frees what lapsed: well within the five seconds that are promised. */
+export const LOCKS_SWEEP_MS = 2_000
 
 export type Locks = ReturnType<typeof createLocks>
 
@@ -37,12 +51,11 @@ export type Locks = ReturnType<typeof createLocks>
  * that want the same thing, waits without holding a connection, renews what it holds, and never takes a lock for held
  * when the database is in doubt.
  */
-export function createLocks({store, databaseUrl, metrics, emit, log, onStranger}: LocksOptions) {
+export function createLocks({store, databaseUrl, metrics, emit, log}: LocksOptions) {
   const announcer = createAnnouncer({metrics, emit, log})
   const bells = createBells({
     databaseUrl,
     onError: error => log.warn({reason: error.message}, 'wake-ups of locks interrupted'),
-    onStranger: token => onStranger?.(token),
   })
   const taking = createAcquire({store, bells, metrics, announcer, untangle, log})
   /** The locks around the code that runs now: what it takes inside, it takes while holding these. */
@@ -67,6 +80,58 @@ export function createLocks({store, databaseUrl, metrics, emit, log, onStranger}
       )
     }
     return told
+  }
+
+  async function claimWithin(
+    db: Db | undefined,
+    resource: string,
+    {waitedMs = 0, ...request}: DurableClaim,
+  ): Promise<Claimed> {
+    const {token, owner, ttlMs, silenceMs} = request
+    const claim = {...toClaim(resource, token, request, []), again: true, silenceMs, waitedMs}
+    const reply = await store.claim(claim, db)
+    if (reply.outcome !== 'granted') {
+      return {
+        outcome: reply.outcome === 'deadlock' ? {kind: 'deadlock', resource} : toRefusal(resource, reply),
+        announce: () => {
+          announcer.lapsed(reply.lapsed)
+          if (waitedMs === 0) metrics.contended(resource, owner)
+        },
+      }
+    }
+    const {fence, leaseMs, lapsed} = reply
+    if (leaseMs < ttlMs && !(await store.renew(resource, token, ttlMs, db)))
+      throw new AppError('CONTENDED', `The lock on ${resource} was lost while it was being renewed.`)
+    return {
+      outcome: {kind: 'granted', fence},
+      announce: () => {
+        announcer.lapsed(lapsed)
+        if (fence === request.fence) return
+        metrics.waited(resource, owner, waitedMs / 1000)
+        announcer.locked(resource, owner, ttlMs)
+      },
+    }
+  }
+
+  async function releaseWithin(db: Db | undefined, resource: string, {token, owner}: ClaimId) {
+    const outcome = await store.release(resource, token, db)
+    return {
+      outcome,
+      announce: () => {
+        if (outcome === 'released') announcer.released(resource, owner)
+        if (outcome === 'left') metrics.timedOut(resource, owner)
+      },
+    }
+  }
+
+  async function forceWithin(db: Db | undefined, resource: string, request: Forcing) {
+    const previous = await store.force(resource, request, db)
+    return {
+      previous: previous.map(({owner}) => owner),
+      announce: () => {
+        for (const {owner} of previous) announcer.forced(resource, owner, request)
+      },
+    }
   }
 
   return {
@@ -122,9 +187,7 @@ export function createLocks({store, databaseUrl, metrics, emit, log, onStranger}
       if (lock.kind !== 'acquired') throw refusalError(lock)
       try {
         const result = await around.run([...(around.getStore() ?? []), lock.token], () => body(lock))
-        lock.signal.throwIfAborted()
-        if (!lock.held())
-          throw new AppError('CONFLICT', `The lock on ${resource} ran out before the work ended.`)
+        lock.check()
         return result
       } finally {
         await lock.release()
@@ -133,31 +196,40 @@ export function createLocks({store, databaseUrl, metrics, emit, log, onStranger}
 
     /**
      * One step of a request that outlives this process: claims, or asks again under the same token. Granted, it lasts
-     * `ttlMs` from now; it is kept by claiming again, and given back by `release`.
+     * `ttlMs` from now; it is kept by claiming again or by `keep`, and given back by `release`.
      */
-    async claim(
-      resource: string,
-      request: DurableClaim,
-    ): Promise<{readonly kind: 'granted'; readonly fence: number} | Refusal> {
-      const {token, owner, ttlMs, silenceMs} = request
-      const reply = await store.claim({...toClaim(resource, token, request, []), again: true, silenceMs})
-      announcer.lapsed(reply.lapsed)
-      if (reply.outcome === 'deadlock') return {kind: 'deadlock', resource}
-      if (reply.outcome === 'held') return toRefusal(resource, reply)
-      if (reply.leaseMs < ttlMs && !(await store.renew(resource, token, ttlMs)))
-        throw new AppError('CONTENDED', `The lock on ${resource} was lost while it was being renewed.`)
-      if (reply.fence !== request.fence) announcer.locked(resource, owner, ttlMs)
-      return {kind: 'granted', fence: reply.fence}
+    async claim(resource: string, request: DurableClaim): Promise<Claimed['outcome']> {
+      const {outcome, announce} = await claimWithin(undefined, resource, request)
+      announce()
+      return outcome
     },
 
+    /**
+     * As `claim`, in the caller's transaction: what else it writes is written under the lock, which nobody can take
+     * away before that has ended, so it needs no `checkFence`.
+     */
+    claimWithin: (db: Db, resource: string, request: DurableClaim) => claimWithin(db, resource, request),
+
     /** Gives back what a durable claim holds, or its place in line; `gone` when it had neither any more. */
-    async release(
-      resource: string,
-      {token, owner}: {readonly token: string; readonly owner: string},
-    ): Promise<'released' | 'left' | 'gone'> {
-      const outcome = await store.release(resource, token)
-      if (outcome === 'released') announcer.released(resource, owner)
+    async release(resource: string, claim: ClaimId): Promise<'released' | 'left' | 'gone'> {
+      const {outcome, announce} = await releaseWithin(undefined, resource, claim)
+      announce()
       return outcome
+    },
+
+    /** As `release`, in the caller's transaction; `announce` is to be called once that is committed. */
+    releaseWithin: (db: Db, resource: string, claim: ClaimId) => releaseWithin(db, resource, claim),
+
+    /**
+     * Keeps what durable claims hold for `ttlMs` from now, also what lapsed without anybody having taken it since.
+     * Answers the tokens that still hold theirs.
+     */
+    keep: (locks: readonly {readonly resource: string; readonly token: string}[], ttlMs: number) =>
+      store.keep(locks, ttlMs),
+
+    /** From now on tells of each grant or loss of a token that no call of this process waits for. */
+    watch(told: (token: string) => void): void {
+      bells.hearStrangers(told)
     },
 
     /** Makes a lease last `ttlMs` from now, while it is still had; false once it is lost. */
@@ -167,14 +239,14 @@ export function createLocks({store, databaseUrl, metrics, emit, log, onStranger}
      * Takes a resource away from its holders, who are told, and hands it to the next in line. With a `fence` only from
      * the holder with that one, so that a decision made about one holder never hits the next. Answers whose it was.
      */
-    async forceUnlock(
-      resource: string,
-      request: {readonly by: string; readonly reason: string; readonly fence?: number | undefined},
-    ): Promise<readonly string[]> {
-      const previous = await store.force(resource, request)
-      for (const {owner} of previous) announcer.forced(resource, owner, request)
-      return previous.map(({owner}) => owner)
+    async forceUnlock(resource: string, request: Forcing): Promise<readonly string[]> {
+      const {previous, announce} = await forceWithin(undefined, resource, request)
+      announce()
+      return previous
     },
+
+    /** As `forceUnlock`, in the caller's transaction; `announce` is to be called once that is committed. */
+    forceUnlockWithin: (db: Db, resource: string, request: Forcing) => forceWithin(db, resource, request),
 
     /** Every live lock with its line of waiters. */
     list: () => store.list(),

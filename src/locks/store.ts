@@ -89,13 +89,13 @@ export type LockStore = ReturnType<typeof createLockStore>
 
 /** The SQL of locks. Claim, release and renewal are one statement, hence one round trip, each. */
 export function createLockStore({pool}: {readonly pool: Pool}) {
-  async function one<T>(name: string, text: string, values: readonly unknown[]): Promise<T> {
-    const {rows} = await pool.query<{answer: T}>({name, text, values: [...values]})
+  async function one<T>(name: string, text: string, values: readonly unknown[], db: Db = pool): Promise<T> {
+    const {rows} = await db.query<{answer: T}>({name, text, values: [...values]})
     return rows[0]?.answer as T
   }
 
   return {
-    claim: (claim: Claim) =>
+    claim: (claim: Claim, db?: Db) =>
       one<ClaimReply>(
         'locks-claim',
         'select lock_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) as answer',
@@ -113,24 +113,46 @@ export function createLockStore({pool}: {readonly pool: Pool}) {
           claim.reason ?? null,
           JSON.stringify(claim.metadata),
         ],
+        db,
       ),
 
     /** `gone`: the lease had lapsed, or was taken away, before this arrived. */
-    release: (resource: string, token: string) =>
-      one<'released' | 'left' | 'gone'>('locks-release', 'select lock_release($1, $2) as answer', [
-        resource,
-        token,
-      ]),
+    release: (resource: string, token: string, db?: Db) =>
+      one<'released' | 'left' | 'gone'>(
+        'locks-release',
+        'select lock_release($1, $2) as answer',
+        [resource, token],
+        db,
+      ),
 
     /** Makes the lease last `ttlMs` from now; false when it is lost. */
-    async renew(resource: string, token: string, ttlMs: number): Promise<boolean> {
-      const {rowCount} = await pool.query({
+    async renew(resource: string, token: string, ttlMs: number, db: Db = pool): Promise<boolean> {
+      const {rowCount} = await db.query({
         name: 'locks-renew',
         text: `update resource_locks set expires_at = clock_timestamp() + $3 * interval '1 millisecond'
           where resource_id = $1 and owner_token = $2 and expires_at > clock_timestamp()`,
         values: [resource, token, ttlMs],
       })
       return rowCount === 1
+    },
+
+    /**
+     * Makes the leases of many last `ttlMs` from now, also lapsed ones that nobody has taken away yet: nobody else has
+     * been in. Answers the tokens that still have theirs.
+     */
+    async keep(
+      locks: readonly {readonly resource: string; readonly token: string}[],
+      ttlMs: number,
+    ): Promise<ReadonlySet<string>> {
+      const {rows} = await pool.query<{token: string}>({
+        name: 'locks-keep',
+        text: `update resource_locks l set expires_at = clock_timestamp() + $3 * interval '1 millisecond'
+          from unnest($1::text[], $2::uuid[]) as kept(resource, token)
+          where l.resource_id = kept.resource and l.owner_token = kept.token
+          returning l.owner_token as token`,
+        values: [locks.map(({resource}) => resource), locks.map(({token}) => token), ttlMs],
+      })
+      return new Set(rows.map(row => row.token))
     },
 
     /** Takes it from all its holders, or only from the one with that fence; answers who lost it. */
@@ -141,11 +163,13 @@ export function createLockStore({pool}: {readonly pool: Pool}) {
         reason,
         fence,
       }: {readonly by: string; readonly reason: string; readonly fence?: number | undefined},
+      db?: Db,
     ) =>
       one<readonly {readonly owner: string; readonly kind: LockKind}[]>(
         'locks-force',
         'select lock_force($1, $2, $3, $4) as answer',
         [resource, fence ?? null, by, reason],
+        db,
       ),
 
     /** Frees lapsed leases, forgets silent waiters, hands over, and trims the history. */

@@ -1,10 +1,9 @@
-import {existsSync, readdirSync} from 'node:fs'
-import {dirname, join} from 'node:path'
-import {fileURLToPath} from 'node:url'
+import {readdirSync} from 'node:fs'
 import {runMigrations as runQueueMigrations} from 'bullmq'
 import {runner} from 'node-pg-migrate'
 import pg from 'pg'
 import {AppError} from '../kernel/errors.ts'
+import {inCheckout} from './checkout.ts'
 import type {Logger} from './logger.ts'
 
 const TABLE = 'schema_migrations'
@@ -24,7 +23,7 @@ export interface MigrateOptions {
  */
 export async function migrate({
   databaseUrl,
-  directory = migrationsDirectory(),
+  directory = inCheckout('migrations'),
   queueOnPostgres = true,
   log,
 }: MigrateOptions): Promise<readonly string[]> {
@@ -51,7 +50,7 @@ export async function migrate({
 }
 
 /** Refuses, with a sentence saying what to do, to work on a schema newer or older than this version's. */
-export async function assertSchema(databaseUrl: string, directory = migrationsDirectory()): Promise<void> {
+export async function assertSchema(databaseUrl: string, directory = inCheckout('migrations')): Promise<void> {
   const client = await connect(databaseUrl)
   try {
     await refuseNewerSchema(client, directory)
@@ -96,19 +95,6 @@ function knownMigrations(directory: string): readonly string[] {
     .filter(file => file.endsWith('.sql'))
     .map(file => file.slice(0, -'.sql'.length))
     .sort()
-}
-
-/** The nearest `migrations/` above this file: the same one from `src/` and from `dist/src/`, where none is copied. */
-function migrationsDirectory(): string {
-  for (
-    let folder = dirname(fileURLToPath(import.meta.url));
-    folder !== dirname(folder);
-    folder = dirname(folder)
-  ) {
-    const candidate = join(folder, 'migrations')
-    if (existsSync(candidate)) return candidate
-  }
-  throw new AppError('START_FAILED', 'The migrations folder of this installation is missing.')
 }
 
 async function connect(connectionString: string): Promise<pg.Client> {

@@ -8,6 +8,8 @@ export interface PoolOptions {
   readonly connectionString: string
   /** Connections at most; they are opened on demand and closed after 30 s of idleness. */
   readonly max?: number
+  /** Connections that are kept open through idleness, once opened. */
+  readonly min?: number
   /** Shown in pg_stat_activity. */
   readonly applicationName?: string
   /** The server's settings for these connections, such as `search_path`. Values without blanks. */
@@ -23,6 +25,7 @@ export interface PoolOptions {
 export function createPool({
   connectionString,
   max = 10,
+  min = 0,
   applicationName,
   settings = {},
   onError,
@@ -30,6 +33,7 @@ export function createPool({
   const pool = new pg.Pool({
     connectionString,
     max,
+    min,
     ...(applicationName === undefined ? {} : {application_name: applicationName}),
     options: Object.entries(settings)
       .map(([name, value]) => `-c ${name}=${value}`)

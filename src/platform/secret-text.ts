@@ -54,35 +54,53 @@ function swap(pattern: RegExp, replacement: string | ((match: string, ...groups:
 /** Secrets as a query parameter though an ordinary word elsewhere. */
 const SECRET_PARAMETER = /^(?:sig|signature|code|key|x-(?:amz|goog)-(?:signature|credential))$/i
 
+/** A key cut off by a length limit has no END line: then the rest of the text belongs to it. */
+const PRIVATE_KEY =
+  /-----BEGIN [A-Z ]{0,30}PRIVATE KEY[A-Z ]{0,10}-----[\s\S]*?(?:-----END [A-Z ]{0,30}PRIVATE KEY[A-Z ]{0,10}-----|$)/g
+
+/** Tokens that nothing else looks like. */
+const SHAPES: readonly RegExp[] = [
+  /gh[pousr]_[\w.-]{16,}|github_pat_\w{16,}/g,
+  /\bv1\.[0-9a-f]{40}\b/g,
+  /lin_(?:api|oauth|wh)_\w{10,}/g,
+  // A bot token starts with the bot's id, decimal digits in base64: hence M, N or O.
+  /(?<![\w-])[MNO][\w-]{22,30}\.[\w-]{5,8}\.[\w-]{25,}|(?<![\w-])mfa\.[\w-]{20,}/g,
+  /(?<![A-Za-z0-9])(?:(?:xox[a-z]|xapp)-[\w-]{10,}|(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16})/g,
+  /(?<![A-Za-z0-9])(?:AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,}|sk-[\w-]{20,}|[rs]k_(?:live|test)_\w{16,}|whsec_\w{16,}|npm_[A-Za-z0-9]{36}|glpat-[\w-]{20,})/g,
+]
+
 /** In order: what spans most goes first. */
 const STEPS: readonly Step[] = [
-  // A key cut off by a length limit has no END line: then the rest of the text belongs to it.
-  swap(
-    /-----BEGIN [A-Z ]{0,30}PRIVATE KEY[A-Z ]{0,10}-----[\s\S]*?(?:-----END [A-Z ]{0,30}PRIVATE KEY[A-Z ]{0,10}-----|$)/g,
-    MASK,
-  ),
+  swap(PRIVATE_KEY, MASK),
   swap(/:\/\/([^\s"'<>`]+)/g, (_match, rest) => `://${withoutCredentials(rest)}`),
   swap(/(\/(?:interactions|webhooks)\/\d{5,}\/)[\w.%~-]+/g, `$1${MASK}`),
   swap(/([?&;#])([\w.-]+)=[^&\s"'<>#`]+/g, (match, mark, name) =>
     isSecretName(name) || SECRET_PARAMETER.test(name) ? `${mark}${name}=${MASK}` : match,
   ),
   maskPairs,
-  swap(/gh[pousr]_[\w.-]{16,}|github_pat_\w{16,}/g, MASK),
-  swap(/\bv1\.[0-9a-f]{40}\b/g, MASK),
-  swap(/lin_(?:api|oauth|wh)_\w{10,}/g, MASK),
-  // A bot token starts with the bot's id, decimal digits in base64: hence M, N or O.
-  swap(/(?<![\w-])[MNO][\w-]{22,30}\.[\w-]{5,8}\.[\w-]{25,}|(?<![\w-])mfa\.[\w-]{20,}/g, MASK),
+  ...SHAPES.map(shape => swap(shape, MASK)),
   swap(/(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*){0,3}/g, MASK),
   swap(/\b(bearer\s{1,4})[\w.~+/=-]{6,}/gi, `$1${MASK}`),
   swap(/\b(basic\s{1,4})([A-Za-z0-9+/]{6,}={0,2})/gi, (match, scheme, value) =>
     Buffer.from(value, 'base64').includes(':') ? `${scheme}${MASK}` : match,
   ),
-  swap(/(?<![A-Za-z0-9])(?:(?:xox[a-z]|xapp)-[\w-]{10,}|(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16})/g, MASK),
-  swap(
-    /(?<![A-Za-z0-9])(?:AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,}|sk-[\w-]{20,}|[rs]k_(?:live|test)_\w{16,}|whsec_\w{16,}|npm_[A-Za-z0-9]{36}|glpat-[\w-]{20,})/g,
-    MASK,
-  ),
 ]
+
+const PRIVATE_KEY_BEGINS = /-----BEGIN [A-Z ]{0,30}PRIVATE KEY/
+/** The long runs of one character and the ending by which documentation marks a token as none. */
+const PLACEHOLDER = /(.)\1{7,}|\w*EXAMPLE(?:KEY)?\b/g
+
+/**
+ * Whether the text holds something that is a secret by its shape alone: a token of a known vendor, a private key.
+ * Unlike `redactText` it does not suspect ordinary words, so that it may be told to people as a fact.
+ */
+export function holdsSecretShape(text: string): boolean {
+  const real = text.replace(PLACEHOLDER, '')
+  // A token without a single digit is a name with dashes in it.
+  return (
+    PRIVATE_KEY_BEGINS.test(real) || SHAPES.some(shape => real.match(shape)?.some(found => /\d/.test(found)))
+  )
+}
 
 /** A name, its quotes and a separator; or a long command line flag. */
 const NAME =

@@ -1,9 +1,11 @@
+import type {Resolution} from '../events/index.ts'
 import {systemClock, type Clock} from '../kernel/clock.ts'
 import {AppError} from '../kernel/errors.ts'
 import type {AgentStatus, AgentView} from './agent.ts'
 import {viewOf} from './decide.ts'
 import {createMemory, type MemoryOptions, type Recollection, type Source} from './memory.ts'
 import type {Lookup} from './metrics.ts'
+import {route, type Target} from './routing.ts'
 import {
   matchAgents,
   searchCapabilities,
@@ -140,6 +142,21 @@ export function createDirectory(options: DirectoryOptions) {
 
     /** Counts work as given to the agent, as `select` does. */
     assign,
+
+    /**
+     * Which processes can be asked over the bus for an agent, or for a capability, which then counts as work given.
+     * Throws UPSTREAM_UNAVAILABLE while nothing but configuration is known: that does not say where anybody lives.
+     */
+    async resolve(target: Target): Promise<Resolution> {
+      const found = await lookUp('resolve', ({source, records}, look) => {
+        if (source === 'static')
+          throw new AppError('UPSTREAM_UNAVAILABLE', 'The agent registry can’t be read now.')
+        return route(records, target, look)
+      })
+      const [first] = found.kind === 'found' ? found.candidates : []
+      if ('capability' in target && first) assign(first.agentId)
+      return found
+    },
 
     /** As `query`, or NOT_FOUND when fewer than this many fit. */
     async atLeast(count: number, wanted: CapabilityQuery): Promise<readonly Match[]> {

@@ -4,7 +4,7 @@ import type {Census} from './store.ts'
 
 export type RegistryMetrics = ReturnType<typeof createRegistryMetrics>
 
-export type Lookup = 'list' | 'get' | 'search' | 'query'
+export type Lookup = 'list' | 'get' | 'search' | 'query' | 'resolve'
 
 /** Agents and capabilities with a label value of their own; whoever comes later shares `other`. */
 const MAX_LABELS = 1_000

@@ -11,7 +11,10 @@ export function registrationOf(agent: AgentDefinition, instanceId: string): Regi
     capabilities: Object.entries(agent.actions).map(([name, action]) =>
       capability(agent, name, action.description, action.input),
     ),
-    metadata: {description: agent.description, command: agent.command},
+    metadata: {
+      description: agent.description,
+      ...(agent.command === undefined ? {} : {command: agent.command}),
+    },
   }
 }
 
@@ -53,7 +56,7 @@ function capability(agent: AgentDefinition, name: string, description: string, i
         typeof property === 'object' && typeof property.type === 'string' ? property.type : 'any',
       ]),
     ),
-    tags: [agent.id, agent.command.replace(/^\//, '')],
+    tags: [agent.id, ...(agent.command === undefined ? [] : [agent.command.replace(/^\//, '')])],
     input_schema: schema,
   }
 }

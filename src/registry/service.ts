@@ -23,13 +23,25 @@ export interface StatusChange {
 
 /**
  * Where status changes are told. `db` is the transaction that makes the change: what is written with it is told if
- * and only if the change happened.
+ * and only if the change happened. What it answers is called once that is committed.
  */
-export type EmitStatusChange = (type: 'agent.status_change', data: StatusChange, db: Db) => Promise<void>
+export type EmitStatusChange = (
+  type: 'agent.status_change',
+  data: StatusChange,
+  db: Db,
+) => Promise<(() => void) | void>
+
+interface Settlement {
+  readonly settled: readonly Settled[]
+  readonly announce: readonly (() => void)[]
+}
 
 const MAX_URL = 256
 const FORGET_INSTANCE_MS = 3_600_000
 const FORGET_AGENT_MS = 7 * 24 * 3_600_000
+
+/** How often a worker tells of agents that fell silent. */
+export const REGISTRY_SWEEP_MS = 5_000
 
 export type RegistryService = ReturnType<typeof createRegistryService>
 
@@ -52,29 +64,30 @@ export function createRegistryService({
   readonly changed: (agentId: string) => void
   readonly log: Pick<Logger, 'info' | 'warn'>
 }) {
-  async function settle(
-    db: Db,
-    reason: StatusReason,
-    agentIds?: readonly string[],
-  ): Promise<readonly Settled[]> {
+  /** Brings what was announced to what the leases say. To be told with `tell` once it is committed. */
+  async function settle(db: Db, reason: StatusReason, agentIds?: readonly string[]): Promise<Settlement> {
     const settled = await store.settle(db, agentIds)
-    for (const {agentId, from, to} of settled)
-      await emit('agent.status_change', {agent_id: agentId, from, to, reason}, db)
-    return settled
+    const announce: (() => void)[] = []
+    for (const {agentId, from, to} of settled) {
+      const committed = await emit('agent.status_change', {agent_id: agentId, from, to, reason}, db)
+      if (committed) announce.push(committed)
+    }
+    return {settled, announce}
   }
 
   /** Makes a change and settles the agent, together or not at all. */
   async function change<T>(agentId: string, reason: StatusReason, make: (db: Db) => Promise<T>): Promise<T> {
-    const {result, settled} = await transaction(pool, async db => {
+    const {result, settlement} = await transaction(pool, async db => {
       const result = await make(db)
-      return {result, settled: await settle(db, reason, [agentId])}
+      return {result, settlement: await settle(db, reason, [agentId])}
     })
     changed(agentId)
-    tell(settled, reason)
+    tell(settlement, reason)
     return result
   }
 
-  function tell(settled: readonly Settled[], reason: StatusReason): void {
+  function tell({settled, announce}: Settlement, reason: StatusReason): void {
+    for (const committed of announce) committed()
     for (const {agentId, from, to} of settled) {
       changed(agentId)
       const fields = {agent: agentId, from, to, reason}
@@ -113,8 +126,8 @@ export function createRegistryService({
       const beaten = await store.beat(beats)
       const unsettled = [...beaten].flatMap(([agentId, beat]) => (beat.unsettled ? [agentId] : []))
       if (unsettled.length > 0) {
-        const settled = await transaction(pool, db => settle(db, 'heartbeat', unsettled))
-        tell(settled, 'heartbeat')
+        const settlement = await transaction(pool, db => settle(db, 'heartbeat', unsettled))
+        tell(settlement, 'heartbeat')
       }
       const seconds = (performance.now() - began) / 1000
       for (const agentId of beaten.keys()) metrics.heartbeat(agentId, seconds)
@@ -135,9 +148,9 @@ export function createRegistryService({
 
     /** Tells of leases that lapsed without anybody asking, and forgets what has long been gone. Any process may. */
     async sweep(): Promise<void> {
-      const settled = await transaction(pool, db => settle(db, 'lease_expired'))
-      metrics.lapsed(settled.filter(({to}) => to === 'offline').length)
-      tell(settled, 'lease_expired')
+      const settlement = await transaction(pool, db => settle(db, 'lease_expired'))
+      metrics.lapsed(settlement.settled.filter(({to}) => to === 'offline').length)
+      tell(settlement, 'lease_expired')
       await store.forget({instanceMs: FORGET_INSTANCE_MS, agentMs: FORGET_AGENT_MS})
     },
   }

@@ -1,22 +1,31 @@
 import type {Pool} from 'pg'
 import type {AccessPolicy} from '../access/policy.ts'
 import {createCatalogue} from '../bot/catalogue.ts'
+import {createInterruptions} from '../bot/interruptions.ts'
 import {createPipeline, type Pipeline} from '../bot/pipeline.ts'
 import {createCancellation} from '../deployments/cancellation.ts'
+import {createDeploymentLock} from '../deployments/lock.ts'
 import {createDeploymentPhases} from '../deployments/metrics.ts'
 import {createDeploymentsPort} from '../deployments/port.ts'
 import {createDeployments, type Deployments} from '../deployments/service.ts'
 import {createDeploymentStore} from '../deployments/store.ts'
 import {createWorkflowRuns} from '../deployments/workflow-runs.ts'
 import {createEndpoints} from '../health/endpoints.ts'
+import {createDocumentation} from '../documentation/port.ts'
 import {createDiscordApi, type DiscordApi} from '../integrations/discord/api.ts'
 import {createOctokitCodeHost} from '../integrations/github/octokit-code-host.ts'
+import {createOctokitRepositoryHost} from '../integrations/github/octokit-repository-host.ts'
+import {createArrivalStore} from '../invocations/arrival-store.ts'
 import {createInvocations, type Invocations} from '../invocations/service.ts'
-import {createInvocationStore, type InvocationStore} from '../invocations/store.ts'
+import {createInvocationStore, type EndedCommand, type InvocationStore} from '../invocations/store.ts'
 import {systemClock} from '../kernel/clock.ts'
 import {checkPublicUrl} from '../kernel/public-url.ts'
+import {createLocksPort} from '../locks/port.ts'
+import {createTakeOvers, type TakeOvers} from '../locks/take-over.ts'
+import {createTakeOverStore} from '../locks/take-over-store.ts'
 import {createNotifications, type Notifications} from '../notifications/service.ts'
 import {createReplyStore, type ReplyStore} from '../notifications/store.ts'
+import {createPipelines} from '../pipelines/port.ts'
 import type {Config} from '../platform/config/config.ts'
 import type {Logger} from '../platform/logger.ts'
 import {createSafeHttp} from '../platform/safe-http.ts'
@@ -24,9 +33,16 @@ import {createMetrics, type Metrics} from '../platform/metrics.ts'
 import {createOutbox, type Outbox} from '../platform/outbox.ts'
 import {createPool} from '../platform/postgres.ts'
 import {createQueues, type Queues} from '../platform/queue.ts'
+import {createReviews} from '../reviews/port.ts'
+import {createFollowers, type Followers} from '../workflows/followers.ts'
+import {createFollowerStore} from '../workflows/follower-store.ts'
+import {createLaunch, type Launch} from '../workflows/launch.ts'
+import {createRunsPort} from '../workflows/port.ts'
 import type {AgentDefinition, CommandDefinition, Services} from '../sdk/index.ts'
+import {openCoordination, type Coordination} from './coordination.ts'
 import {loadFolder} from './load-plugins.ts'
 import {proveCompleteness} from './prove-completeness.ts'
+import {openWorkflows, type HouseWorkflows} from './workflows.ts'
 
 /** Everything built once per process, whatever its roles; the roles start what they need of it. */
 export interface House {
@@ -39,11 +55,17 @@ export interface House {
   readonly commands: ReadonlyMap<string, CommandDefinition>
   readonly agents: ReadonlyMap<string, AgentDefinition>
   readonly discord: DiscordApi | undefined
+  readonly coordination: Coordination
+  readonly takeOvers: TakeOvers
+  readonly workflows: HouseWorkflows
+  readonly launch: Launch
+  readonly followers: Followers
   readonly services: Services
   readonly invocationStore: InvocationStore
   readonly invocations: Invocations
   readonly replies: ReplyStore
   readonly notifications: Notifications | undefined
+  readonly interruptions: ReturnType<typeof createInterruptions> | undefined
   readonly notify: (invocationId: string) => Promise<void>
   readonly deployments: Deployments | undefined
   readonly pipeline: Pipeline | undefined
@@ -69,16 +91,42 @@ export async function buildHouse(options: {
   const pool = createPool({
     connectionString: databaseUrl,
     max: 10,
+    min: 1,
     applicationName: `signalbox ${config.instanceId}`,
     onError: error => log.warn({err: error}, 'an idle database connection broke'),
   })
+  // The one that stays open, from the start: the first command's arrival is not to wait for a connection.
+  await pool.query('select 1')
   const redis = config.redis && {redisUrl: config.redis.url, prefix: await queuePrefix(pool)}
   const queues = createQueues({...(redis ?? {databaseUrl}), log})
   const outbox = createOutbox({db: pool, queues, log, clock})
+  const urlRules = {allowedDomains: config.urls.allowedDomains}
+  const coordination = openCoordination({
+    pool,
+    databaseUrl,
+    where: redis ?? {databaseUrl},
+    namespace: redis?.prefix,
+    leaseMs: config.registry.leaseMs,
+    urlRules,
+    agents,
+    metrics,
+    log,
+  })
+  const workflows = await openWorkflows({
+    pool,
+    databaseUrl,
+    instance: coordination.instanceId,
+    agents,
+    outbox,
+    locks: coordination.locks,
+    metrics,
+    log,
+  })
 
   const policy: AccessPolicy = {admin: config.admin, principals: config.principals, rules: config.access}
   const discord = config.discord && createDiscordApi(config.discord)
   const codeHost = config.github && (await createOctokitCodeHost({...config.github, clock}))
+  const repositoryHost = config.github && (await createOctokitRepositoryHost({...config.github, clock}))
 
   const invocationStore = createInvocationStore({pool})
   const invocations = createInvocations({store: invocationStore, outbox})
@@ -95,8 +143,21 @@ export async function buildHouse(options: {
       handoverMs: config.interactionHandoverMs,
       leaseMs: leaseMs + 5000,
     })
+  const arrivals = createArrivalStore({pool})
+  const interruptions =
+    discord &&
+    createInterruptions({
+      arrivals,
+      discord,
+      // A bot that is merely slow is not interrupted, however short the leases.
+      afterMs: Math.max(10_000, 3 * leaseMs),
+      clock,
+      log,
+    })
   const notify = async (id: string) => notifications?.changed(id)
 
+  const observeEnd = ({command, status, tookMs}: EndedCommand) =>
+    metrics.commandDuration.observe({command, outcome: status}, tookMs / 1000)
   const deploymentStore = createDeploymentStore({pool})
   const deployments =
     codeHost &&
@@ -107,17 +168,42 @@ export async function buildHouse(options: {
       invocations: invocationStore,
       codeHost,
       queues,
+      lock: createDeploymentLock({locks: coordination.locks, leaseMs}),
       notify,
+      observeEnd,
       redact,
       phases: createDeploymentPhases(metrics.deployPhase),
       clock,
       log,
       leaseMs,
     })
+  const launch = createLaunch({library: workflows.library, workflows: workflows.service})
+  const followerStore = createFollowerStore({pool})
+  const followers = createFollowers({
+    pool,
+    store: followerStore,
+    workflows: workflows.service,
+    invocations: invocationStore,
+    replies,
+    notify,
+    observeEnd,
+    redact,
+    clock,
+    log,
+  })
+  const takeOvers = createTakeOvers({
+    pool,
+    store: createTakeOverStore({pool}),
+    locks: coordination.locks,
+    policy,
+    invocations: {...invocations, store: invocationStore},
+    replies,
+    notify,
+    observeEnd,
+  })
   const targets = [...config.targets.values()].flatMap(target =>
     target.repository === undefined ? [] : [{...target, repository: target.repository}],
   )
-  const urlRules = {allowedDomains: config.urls.allowedDomains}
   const services: Services = {
     deployments: createDeploymentsPort({
       deployments,
@@ -141,14 +227,38 @@ export async function buildHouse(options: {
       invocations: invocationStore,
       replies,
       deployments,
+      runs: followers,
       queues,
       notify,
+      observeEnd,
     }),
-    catalogue: createCatalogue({commands, agents, policy}),
+    locks: createLocksPort({locks: coordination.locks, takeOvers}),
+    catalogue: createCatalogue({commands, agents, policy, directory: coordination.registry.directory}),
     endpoints: createEndpoints({
       frontendBase: config.urls.frontendBase,
       apiBase: config.urls.apiBase,
       http: createSafeHttp(urlRules),
+    }),
+    pipelines: createPipelines({
+      github: codeHost && repositoryHost && {code: codeHost, repository: repositoryHost},
+      targets,
+      defaultRepository: config.github?.repository,
+      allowWrites: config.admin.allowSecretWrites,
+      patience: {discoveryMs: config.runs.discoveryTimeoutMs, pollMs: config.runs.pollIntervalMs},
+      clock,
+      log,
+    }),
+    reviews: createReviews({host: repositoryHost, clock}),
+    documentation: createDocumentation({host: repositoryHost, clock}),
+    runs: createRunsPort({
+      library: workflows.library,
+      workflows: workflows.service,
+      launch,
+      followers,
+      askers: followerStore,
+      policy,
+      redact,
+      clock,
     }),
   }
   const pipeline =
@@ -159,6 +269,7 @@ export async function buildHouse(options: {
       services,
       invocations,
       invocationStore,
+      arrivals,
       replies,
       discord,
       observeAck: seconds => metrics.interactionAck.observe(seconds),
@@ -176,11 +287,17 @@ export async function buildHouse(options: {
     commands,
     agents,
     discord,
+    coordination,
+    takeOvers,
+    workflows,
+    launch,
+    followers,
     services,
     invocationStore,
     invocations,
     replies,
     notifications,
+    interruptions,
     notify,
     deployments,
     pipeline,
@@ -188,6 +305,7 @@ export async function buildHouse(options: {
     async close() {
       await outbox.close()
       await queues.close()
+      await coordination.close()
       await pool.end()
     },
   }

@@ -34,7 +34,7 @@ export function proveCompleteness(house: {
     const file = `agents/${agent.id}.ts`
     if (!((agent.queue as unknown) instanceof Object) || !(agent.queue.concurrency >= 1))
       faults.push(`${file} has no queue: declare queue.concurrency.`)
-    if (!commands.has(agent.command.replace(/^\//, ''))) {
+    if (agent.command !== undefined && !commands.has(agent.command.replace(/^\//, ''))) {
       faults.push(`${file} says people reach it by ${agent.command}, which no file in commands/ declares.`)
     }
     if (Object.keys(agent.actions).length === 0) faults.push(`${file} has no action.`)

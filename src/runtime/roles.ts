@@ -1,21 +1,29 @@
 import type {FastifyInstance} from 'fastify'
+import {eventRoutes} from '../api/events.ts'
 import {healthRoutes, type HealthPart} from '../api/health.ts'
 import {interactionRoutes} from '../api/interactions.ts'
+import {lockRoutes} from '../api/locks.ts'
 import {metricsRoutes} from '../api/metrics.ts'
+import {registryRoutes} from '../api/registry.ts'
+import {runRoutes} from '../api/runs.ts'
 import {createApi} from '../api/server.ts'
-import {webhookRoutes} from '../api/webhooks.ts'
+import {forgetDeliveries, webhookRoutes} from '../api/webhooks.ts'
 import {openGateway, type Gateway} from '../bot/gateway.ts'
 import {syncCommands} from '../bot/registration.ts'
 import {DEPLOYMENTS_QUEUE, WEBHOOKS_QUEUE} from '../deployments/service.ts'
 import {agentQueue} from '../invocations/invocation.ts'
+import {LOCKS_SWEEP_MS} from '../locks/service.ts'
 import {REPLIES_QUEUE} from '../notifications/service.ts'
 import {AppError} from '../kernel/errors.ts'
 import {systemClock} from '../kernel/clock.ts'
 import type {QueueWorker} from '../platform/queue.ts'
-import {startAgentWorker} from '../worker/agent-worker.ts'
+import {REGISTRY_SWEEP_MS} from '../registry/service.ts'
 import {startDeploymentWorkers, startReplyWorker} from '../worker/feature-workers.ts'
 import {SCHEDULES_QUEUE, startSchedules} from '../worker/schedules.ts'
 import {startSweeper} from '../worker/sweeper.ts'
+import {startWorkflowWorker} from '../worker/workflow-attempts.ts'
+import {WORKFLOWS_QUEUE} from '../workflows/asked.ts'
+import {startAgents} from './agents.ts'
 import type {House} from './house.ts'
 
 /** A part of the process that runs until told to stop. `drain` takes no more work and ends what runs, within the grace. */
@@ -52,63 +60,76 @@ export async function startBot(house: House, onFatal: (error: Error) => void): P
 export async function startWorker(house: House): Promise<RunningRole> {
   const {
     config,
-    agents,
     queues,
     pool,
-    invocationStore,
     invocations,
-    replies,
     notifications,
+    interruptions,
     deployments,
-    notify,
-    services,
     outbox,
-    metrics,
+    coordination,
+    takeOvers,
+    workflows,
+    followers,
+    services,
     log,
     leaseMs,
   } = house
   const lockMs = leaseMs
-  const workers: QueueWorker[] = []
-  for (const agent of agents.values()) {
-    workers.push(
-      startAgentWorker({
-        agent,
-        queues,
-        pool,
-        invocations: invocationStore,
-        replies,
-        notify,
-        services,
-        observe: (labels, seconds) => metrics.commandDuration.observe(labels, seconds),
-        clock: systemClock,
-        log,
-        lockMs,
-      }),
-    )
-  }
+  await deployments?.keepLocks()
+  const engine = await workflows.startEngine(services)
+  coordination.locks.watch(token => {
+    engine.lockRang(token)
+    void deployments?.lockGranted(token)
+  })
+  const served = startAgents(house, engine.actions)
+  const workers: QueueWorker[] = [...served.workers]
   if (notifications) workers.push(startReplyWorker({queues, notifications, lockMs}))
   if (deployments) workers.push(...startDeploymentWorkers({queues, deployments, lockMs}))
+  workers.push(startWorkflowWorker({queues, workflows: workflows.service(), lockMs}))
   workers.push(await startSchedules({digests: config.digests, queues, invocations, log, lockMs}))
   outbox.start()
+  coordination.events.journal.start()
   const sweeper = startSweeper({
     log,
     sweeps: [
       ...(notifications ? [{name: 'replies', everyMs: 1000, run: () => notifications.sweep()}] : []),
       ...(notifications ? [{name: 'tokens', everyMs: 600_000, run: () => notifications.forgetTokens()}] : []),
+      ...(interruptions ? [{name: 'arrivals', everyMs: 2000, run: () => interruptions.sweep()}] : []),
+      ...(interruptions
+        ? [{name: 'old arrivals', everyMs: 600_000, run: () => interruptions.forgetOld()}]
+        : []),
+      {name: 'webhook deliveries', everyMs: 3_600_000, run: () => forgetDeliveries(pool)},
       ...(deployments ? [{name: 'deployments', everyMs: 1000, run: () => deployments.sweep()}] : []),
+      ...(deployments
+        ? [
+            {
+              name: 'deployment locks',
+              everyMs: deployments.keepLocksEveryMs,
+              run: () => deployments.keepLocks(),
+            },
+          ]
+        : []),
+      {name: 'agents', everyMs: REGISTRY_SWEEP_MS, run: () => coordination.registry.sweep()},
+      {name: 'take-overs', everyMs: 1000, run: () => takeOvers.sweep()},
+      {name: 'locks', everyMs: LOCKS_SWEEP_MS, run: () => coordination.locks.sweep()},
+      {name: 'messages of runs', everyMs: 1000, run: () => followers.sweep()},
+      {name: 'old workflow runs', everyMs: 3_600_000, run: () => workflows.service().forgetOld()},
     ],
   })
   return {
     name: 'worker',
     health: [],
     async drain(graceMs) {
+      await served.leave()
       await sweeper.close()
-      await Promise.all(
-        workers.map(async worker => {
+      await Promise.all([
+        engine.close(graceMs),
+        ...workers.map(async worker => {
           await worker.drain(graceMs)
           await worker.close()
         }),
-      )
+      ])
     },
   }
 }
@@ -117,13 +138,15 @@ export async function startApi(
   house: House,
   options: {readonly apiToken: string; readonly health: readonly HealthPart[]; draining(): boolean},
 ): Promise<RunningRole & {readonly url: string}> {
-  const {config, pool, outbox, pipeline, metrics, log} = house
+  const {config, pool, outbox, pipeline, metrics, coordination, log} = house
+  const {registry, events, locks} = coordination
   const queueNames = [
     ...[...house.agents.keys()].map(agentQueue),
     REPLIES_QUEUE,
     DEPLOYMENTS_QUEUE,
     WEBHOOKS_QUEUE,
     SCHEDULES_QUEUE,
+    WORKFLOWS_QUEUE,
   ]
   metrics.watchQueues(queueNames, queue => house.queues.counts(queue))
   const app: FastifyInstance = await createApi({
@@ -145,6 +168,10 @@ export async function startApi(
         pipeline,
         clock: systemClock,
       }),
+      registryRoutes({registry}),
+      eventRoutes({journal: events.journal, requests: events.requests}),
+      lockRoutes({locks}),
+      runRoutes({workflows: house.workflows.service(), launch: house.launch, log}),
     ],
   })
   const url = await app.listen({host: config.http.host, port: config.http.port}).catch((error: unknown) => {

@@ -15,6 +15,21 @@ export interface ActionContext {
   readonly now: () => number
   /** Shows how far it is; the message is edited in place, at most every 2 s. */
   progress(reply: Reply): Promise<void>
+  /**
+   * Does something outside once, however often this action is performed again after a crash: what it answered is kept
+   * and answered again. `name` is unique within the action. Refused once the work was stopped or lost.
+   */
+  readonly effect: <T extends Json>(name: string, how: EffectSteps<T>) => Promise<T>
+}
+
+/**
+ * How an effect is done. `id` is a short text of letters and digits, the same each time this effect of this attempt is
+ * tried, and no other's: what it leaves outside can be found by it.
+ */
+export interface EffectSteps<T extends Json> {
+  readonly run: (id: string) => Promise<T>
+  /** Asked before `run` where an earlier try may have got through: what it brought about, or undefined for nothing. */
+  readonly find?: (id: string) => Promise<T | undefined>
 }
 
 /**
@@ -27,6 +42,12 @@ export type ActionResult =
 export interface ActionDefinition<I extends z.ZodType = z.ZodType> {
   readonly description: string
   readonly input: I
+  /** What the result's `output` holds; without it, anything. */
+  readonly output?: z.ZodType<Json>
+  /** It changes nothing outside: may be done anywhere, and again. */
+  readonly pure?: boolean
+  /** Other agents may ask for it over the bus. Only for what changes nothing: who asks there is not known for certain. */
+  readonly askable?: boolean
   run(input: z.output<I>, context: ActionContext): Promise<ActionResult>
 }
 
@@ -35,8 +56,8 @@ export interface AgentDefinition {
   readonly id: string
   readonly name: string
   readonly description: string
-  /** The slash command people reach it by. */
-  readonly command: string
+  /** The slash command people reach it by; without one, workflows alone do. */
+  readonly command?: string
   readonly queue: {
     readonly concurrency: number
     /** After this the action's signal is aborted and the command fails by name. */

@@ -28,8 +28,8 @@ export interface CommandDefinition<I extends z.ZodObject = z.ZodObject> {
   readonly action: string
   /** The title of the first message, shown until the agent says more. */
   acknowledge(input: z.output<I>): string
-  /** The same person repeating the command with the same options within this time joins the first. */
-  readonly joinWithinMs?: number
+  /** The same person repeating the command with the same options within this time joins the first; 0: never. */
+  readonly joinWithinMs?: number | ((input: z.output<I>) => number)
   /** Suggestions while typing, by option. Suggestions only: what arrives is validated like any other text. */
   readonly complete?: Readonly<
     Record<string, (typed: string, context: CompletionContext) => Promise<readonly Suggestion[]>>

@@ -7,7 +7,12 @@ export {
   type ActionDefinition,
   type ActionResult,
   type AgentDefinition,
+  type EffectSteps,
 } from './agent.ts'
+export {diagnosisAction} from './diagnosis.ts'
+export {explanationAction} from './explanation.ts'
+export {endedReply, isGoodConclusion, refFor, showJobs, startOnce, unsuccessful} from './workflow-runs.ts'
 export {REPLY_STATES, type Control, type Reply, type ReplyState} from './reply.ts'
 export type {Actor} from './actor.ts'
 export type * from './services.ts'
+export {defineWorkflow, type StepDefinition, type WorkflowDefinition} from './workflow.ts'

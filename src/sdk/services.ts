@@ -1,4 +1,5 @@
 import type {Actor} from './actor.ts'
+import type {Reply, ReplyState} from './reply.ts'
 
 /** What commands and agents may ask of the house. Handed in by src/runtime/; small on purpose. */
 export interface Services {
@@ -7,7 +8,11 @@ export interface Services {
   readonly invocations: InvocationsPort
   readonly catalogue: CataloguePort
   readonly endpoints: EndpointsPort
-  readonly locks?: LocksPort
+  readonly locks: LocksPort
+  readonly pipelines: PipelinesPort
+  readonly reviews: ReviewsPort
+  readonly documentation: DocumentationPort
+  readonly runs: RunsPort
 }
 
 export interface TargetSummary {
@@ -157,12 +162,20 @@ export interface HealthDigest {
 }
 
 export interface EndpointsPort {
-  /** One GET to each configured address (frontend `/`, `/index.html`; API `/health`, `/hello`); empty when none is configured. */
-  check(signal: AbortSignal): Promise<readonly EndpointCheck[]>
+  /**
+   * One GET to each address (frontend `/`, `/index.html`; API `/health`, `/hello`): those that are given, otherwise the
+   * configured ones; empty when there are none.
+   */
+  check(
+    signal: AbortSignal,
+    bases?: {readonly frontend?: string | undefined; readonly api?: string | undefined},
+  ): Promise<readonly EndpointCheck[]>
   digest(checks: readonly EndpointCheck[]): HealthDigest
 }
 
 export interface LockSummary {
+  /** Names this very hold: another holder's has another one. */
+  readonly id: string
   /** Such as `deployment:production:web`. */
   readonly resource: string
   readonly owner: string
@@ -174,7 +187,363 @@ export interface LockSummary {
   readonly line: readonly {readonly owner: string; readonly since: number}[]
 }
 
+export type TakeOverOutcome =
+  /** The holder was asked, and has until then. */
+  | {readonly kind: 'asked'; readonly owner: string; readonly answerBy: number}
+  | {readonly kind: 'taken'; readonly resource: string; readonly owner: string}
+  | {readonly kind: 'not-held'}
+  | {readonly kind: 'refused'; readonly reason: string}
+
+/** `over`: it was decided before, or the lock is not held any more. */
+export type TakeOverAnswer = 'done' | 'over' | 'not-yours'
+
 export interface LocksPort {
   /** What is held right now, in order of names. */
   held(): Promise<readonly LockSummary[]>
+  /**
+   * Asks the holder of a lock, by its name or the id of its hold, to let go; takes it at once where it is the actor's
+   * own or an admin forces it. Idempotent by correlation id.
+   */
+  takeOver(request: {
+    readonly correlationId: string
+    readonly actor: Actor
+    readonly lock: string
+    readonly reason?: string | undefined
+    readonly force: boolean
+  }): Promise<TakeOverOutcome>
+  /** The Discord id of the holder whose answer to this ask is awaited; undefined once there is one. */
+  asked(id: string): Promise<string | undefined>
+  answer(request: {
+    readonly id: string
+    readonly actor: Actor
+    readonly letGo: boolean
+  }): Promise<TakeOverAnswer>
+  /** Leaves the command that asks open until there is an answer. */
+  follow(id: string): Promise<void>
+}
+
+/** A run of a GitHub workflow, by what it takes to find it again. */
+export type StartedRun = {readonly repository: string; readonly id: string; readonly url: string}
+
+/** What is to be started. `correlationId` is this dispatch's alone: by it the run is found again. */
+export interface DispatchRequest {
+  readonly repository: string
+  readonly workflow: string
+  /** A branch or tag: GitHub starts no workflow at a bare commit. */
+  readonly ref: string
+  readonly inputs?: Readonly<Record<string, string>>
+  readonly correlationId: string
+  readonly requester: string
+  readonly signal: AbortSignal
+}
+
+export interface JobReport {
+  readonly name: string
+  readonly status: string
+  readonly conclusion: string | null
+  /** Milliseconds, so far or in the end; absent until it began. */
+  readonly ms?: number
+}
+
+/** How a run ended. */
+export interface RunReport {
+  /** `success`, `failure`, `cancelled`, `timed_out`, …; `unknown` if GitHub did not say. */
+  readonly conclusion: string
+  readonly url: string
+  readonly sha: string
+  readonly jobs: readonly JobReport[]
+}
+
+export interface TestCounts {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+}
+
+/** A run as one of a workflow's history. */
+export interface PastRun {
+  readonly id: string
+  readonly url: string
+  readonly workflow: string
+  readonly sha: string
+  readonly event: string
+  readonly status: string
+  readonly conclusion: string | null
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+/** A target with what it takes to ship it. */
+export interface ShippingTarget extends TargetSummary {
+  readonly service: string
+  /** Of its workflow, those that need no option. */
+  readonly inputs: Readonly<Record<string, string>>
+  /** Addresses that must answer after a deployment. */
+  readonly verify: {readonly frontend?: string; readonly api?: string}
+  /** Another target ships through the same workflow, so GitHub's history does not tell the two apart. */
+  readonly shared: boolean
+}
+
+export type DiagnosisIssue = {readonly service: string; readonly kind: string; readonly evidence: string}
+
+/** What to do about an issue, as a step of a workflow. */
+export type Fix = {
+  readonly agent: string
+  readonly action: string
+  readonly with: Readonly<Record<string, string>>
+}
+
+/** `confidence` from 0 (a guess) to 1. */
+export type Diagnosis = {
+  readonly diagnosis: string
+  readonly fix: Fix | null
+  readonly confidence: number
+}
+
+/**
+ * Runs of GitHub workflows, as agents need them. Everything throws NOT_CONFIGURED without GitHub, UPSTREAM_REFUSED for
+ * what GitHub declines, UPSTREAM_RATE_LIMITED and UPSTREAM_UNAVAILABLE for what may pass.
+ */
+export interface PipelinesPort {
+  /**
+   * The `owner/name` of an address or of such a name; the default repository when there is none.
+   * @throws NOT_PERMITTED for a repository that configuration does not name.
+   */
+  repository(text: string | undefined): string
+  /** @throws INVALID_INPUT when there is no target of that name. */
+  target(name: string): ShippingTarget
+  /** The target of this environment, when there is exactly one. */
+  targetOf(environment: TargetSummary['environment']): ShippingTarget | undefined
+  /** The workflow that a pipeline such as `test` is run by, told by its file's name. */
+  workflowFor(query: {
+    readonly repository: string
+    readonly pipeline: string
+    readonly signal: AbortSignal
+  }): Promise<string | undefined>
+  /** The newest run of each workflow for a commit. */
+  runsOf(query: {
+    readonly repository: string
+    readonly sha: string
+    readonly signal: AbortSignal
+  }): Promise<readonly PastRun[]>
+  /** What any app checked of a commit, its jobs among it. */
+  checksOf(query: {readonly repository: string; readonly sha: string; readonly signal: AbortSignal}): Promise<
+    readonly {
+      readonly name: string
+      readonly url: string
+      readonly status: string
+      readonly conclusion: string | null
+    }[]
+  >
+  /** Runs of a target's workflow that may have shipped something, newest first, at most 50. */
+  history(target: ShippingTarget, signal: AbortSignal): Promise<readonly PastRun[]>
+  /** The newest success that shipped another commit than this one. */
+  lastGood(history: readonly PastRun[], not: string | undefined): PastRun | undefined
+  /** A branch whose newest commit this is, the preferred one if it can be, or our tag for it. */
+  refAt(query: {
+    readonly repository: string
+    readonly sha: string
+    readonly prefer?: string
+    readonly signal: AbortSignal
+  }): Promise<string | undefined>
+  /** Tags a commit so that a workflow can be started there; a commit that has our tag keeps it. */
+  tag(change: {
+    readonly repository: string
+    readonly sha: string
+    readonly signal: AbortSignal
+  }): Promise<string>
+  /**
+   * Sends the request once. Where its answer is lost, the run is looked for; not found, it is UPSTREAM_REFUSED with the
+   * advice to look before trying again.
+   */
+  dispatch(request: DispatchRequest): Promise<StartedRun>
+  /** The run of a dispatch that may have got through. Looks as long as GitHub may take to list a new run. */
+  find(request: DispatchRequest): Promise<StartedRun | undefined>
+  /** Follows a run until it ends or the signal is aborted; the run itself goes on then. Asks seldom, and less with time. */
+  follow(
+    run: StartedRun,
+    how: {
+      readonly signal: AbortSignal
+      readonly onChange?: (jobs: readonly JobReport[]) => void
+      /** The commit it must be of: a run of another one, since its branch moved, is stopped, and CONFLICT thrown. */
+      readonly sha?: string
+    },
+  ): Promise<RunReport>
+  /** What the logs of a finished run say about its tests; undefined when they say nothing that we understand. */
+  tests(run: StartedRun, signal: AbortSignal): Promise<TestCounts | undefined>
+  /** What the role can tell about the issues of a target by rules, leaving out fixes that were tried. */
+  diagnose(question: {
+    readonly role: 'code-review' | 'cicd' | 'infrastructure'
+    readonly target: ShippingTarget
+    readonly issues: readonly DiagnosisIssue[]
+    readonly tried: readonly Fix[]
+    readonly signal: AbortSignal
+  }): Promise<Diagnosis>
+  /** Sets a variable of the repository's workflows. @throws NOT_PERMITTED unless ALLOW_SECRET_WRITES. */
+  setVariable(change: {
+    readonly repository: string
+    readonly name: string
+    readonly value: string
+    readonly signal: AbortSignal
+  }): Promise<'created' | 'changed' | 'unchanged'>
+}
+
+export type Finding = {
+  /** `critical` findings block. */
+  readonly severity: 'critical' | 'warning' | 'note'
+  readonly rule: string
+  /** Null: about the change as a whole. */
+  readonly file: string | null
+  /** In the file as changed, from 1. */
+  readonly line: number | null
+  readonly message: string
+}
+
+export interface PullRequestReview {
+  readonly repository: string
+  readonly number: number
+  readonly url: string
+  readonly verdict: 'proceed' | 'block'
+  /** The gravest first, at most 100. */
+  readonly findings: readonly Finding[]
+  /** All of them, also those beyond the 100. */
+  readonly total: number
+  readonly headSha: string
+  /** The branch; null when it is in another repository. */
+  readonly headRef: string | null
+  readonly baseSha: string
+  readonly files: number
+  readonly summary: string
+}
+
+export interface ReviewsPort {
+  /** Reads a pull request with all its files, and judges it by rules. Changes nothing. */
+  review(query: {
+    readonly repository: string
+    readonly number: number
+    readonly signal: AbortSignal
+  }): Promise<PullRequestReview>
+  /** Brings our one review of that pull request to what this one says: a comment, never an approval. */
+  publish(
+    review: PullRequestReview,
+    signal: AbortSignal,
+  ): Promise<{readonly id: string; readonly url: string}>
+}
+
+export type DocumentKind = 'api_reference' | 'user_guide' | 'deployment_guide'
+
+export interface GeneratedDocument {
+  readonly repository: string
+  readonly kind: DocumentKind
+  /** The commit it describes. */
+  readonly sha: string
+  readonly markdown: string
+  /** What it was made from. */
+  readonly sources: readonly string[]
+}
+
+export interface CodeOutline {
+  readonly path: string
+  readonly sha: string
+  readonly lines: number
+  readonly language: string
+  /** The comment at its head, if any. */
+  readonly about: string | undefined
+  readonly imports: readonly string[]
+  readonly exports: readonly {
+    readonly kind: string
+    readonly name: string
+    readonly line: number
+    readonly about: string | undefined
+  }[]
+}
+
+export interface DocumentationPort {
+  /** Written from the repository's files as they are on a branch, the default one unless told. Changes nothing. */
+  generate(query: {
+    readonly repository: string
+    readonly kind: DocumentKind
+    readonly ref?: string | undefined
+    readonly signal: AbortSignal
+  }): Promise<GeneratedDocument>
+  /**
+   * Puts documents on our own branch and keeps one draft pull request open for it; undefined when the default branch
+   * says the same already. @throws INVALID_INPUT for a text that is too large or holds a secret.
+   */
+  publish(
+    document: GeneratedDocument,
+    signal: AbortSignal,
+  ): Promise<{readonly url: string; readonly files: readonly string[]} | undefined>
+  /** Keeps a marked section of the README that lists the generated documents; the same pull request. */
+  publishReadme(
+    repository: string,
+    signal: AbortSignal,
+  ): Promise<{readonly url: string; readonly files: readonly string[]} | undefined>
+  /** What can be told about a file without running it. */
+  outline(query: {
+    readonly repository: string
+    readonly path: string
+    readonly ref?: string | undefined
+    readonly signal: AbortSignal
+  }): Promise<CodeOutline>
+}
+
+/** A workflow that can be started by name. */
+export interface WorkflowSummary {
+  readonly name: string
+  readonly description: string
+  /** Its input as it is typed: `pr_number=… repo_url=… [target=…]`. */
+  readonly usage: string
+}
+
+export interface RunSummary {
+  readonly id: string
+  readonly workflow: string
+  /** How it stands, in words: `waits for approval`. */
+  readonly words: string
+  readonly state: ReplyState
+  readonly open: boolean
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+}
+
+/** What a person tells a run. */
+export interface RunOrder {
+  readonly run: string
+  readonly actor: Actor
+  /** The command's: the same one again is the same order. */
+  readonly correlationId: string
+  readonly reason?: string | undefined
+}
+
+/**
+ * Runs of the workflows in workflows/. Orders throw NOT_FOUND for a run that there is not, and CONFLICT where the run
+ * does not stand as they need it to.
+ */
+export interface RunsPort {
+  workflows(): readonly WorkflowSummary[]
+  /** All that is wrong with starting this workflow with this input, JSON or `name=value` pairs. */
+  problems(workflow: string, input: string): readonly string[]
+  /** Starts a run, once per command, which the run then carries on and ends. */
+  start(request: {
+    readonly correlationId: string
+    readonly actor: Actor
+    readonly workflow: string
+    readonly input: string
+  }): Promise<void>
+  /** Lets a failed or cancelled run go on, from a step or from all that did not succeed; it carries the command on. */
+  retry(order: RunOrder & {readonly step?: string | undefined}): Promise<void>
+  pause(order: RunOrder): Promise<void>
+  resume(order: RunOrder): Promise<void>
+  cancel(order: RunOrder): Promise<void>
+  /**
+   * Answers the gate that the run waits at. Throws NOT_PERMITTED for whoever started the run or let it go on, unless
+   * they are an admin.
+   */
+  decide(order: RunOrder & {readonly approved: boolean}): Promise<void>
+  /** The run as it is, drawn. Throws NOT_FOUND. */
+  show(run: string): Promise<Reply>
+  /** The newest first, at most `limit`. */
+  recent(limit: number): Promise<readonly RunSummary[]>
 }

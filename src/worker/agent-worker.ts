@@ -4,12 +4,15 @@ import type {Clock} from '../kernel/clock.ts'
 import {correlation, shortId} from '../kernel/correlation.ts'
 import {code, plain} from '../kernel/markdown.ts'
 import type {Json} from '../kernel/json.ts'
+import {createCommandEffects} from '../invocations/effect-store.ts'
 import {agentQueue, type Invocation} from '../invocations/invocation.ts'
 import type {InvocationStore} from '../invocations/store.ts'
 import type {ReplyStore} from '../notifications/store.ts'
 import type {Logger} from '../platform/logger.ts'
 import type {QueueWorker, Queues, ReceivedJob} from '../platform/queue.ts'
+import type {Load} from '../registry/agent.ts'
 import type {AgentDefinition, Reply, Services} from '../sdk/index.ts'
+import {ATTEMPT_JOB} from '../workflows/asked.ts'
 import type {Pool} from 'pg'
 
 export interface AgentWorkerOptions {
@@ -20,29 +23,45 @@ export interface AgentWorkerOptions {
   readonly replies: ReplyStore
   readonly notify: (invocationId: string) => Promise<void>
   readonly services: Services
+  /** Carries out a step of a workflow run that another process leaves to this agent. */
+  readonly runAttempt: (job: ReceivedJob, signal: AbortSignal) => Promise<void>
   readonly observe: (labels: {readonly command: string; readonly outcome: string}, seconds: number) => void
   readonly clock: Clock
   readonly log: Logger
   readonly lockMs: number
+  /** Told when this process can take no more of the agent's jobs, and when it can again. */
+  readonly onCapacity: () => void
+}
+
+export interface AgentWorker extends QueueWorker {
+  /** The agent's jobs under way in this process, and how many there can be. */
+  load(): Load
 }
 
 const jobData = z.object({id: z.uuid()})
 
 /**
- * Carries out one agent's commands. The claim in Postgres, not the queue, decides whether a job is still to be
- * done: a repeated or stalled job of an ended command does nothing.
+ * Carries out one agent's commands, and its steps of workflow runs. The claim in Postgres, not the queue, decides
+ * whether a job is still to be done: a repeated or stalled job of an ended command does nothing.
  */
-export function startAgentWorker(options: AgentWorkerOptions): QueueWorker {
-  const {agent, queues, lockMs} = options
-  return queues.work(
-    agentQueue(agent.id),
-    {concurrency: agent.queue.concurrency, lockMs},
-    async (job, signal) => {
-      const {id} = jobData.parse(job.data)
-      await correlation.run(id, () => carryOut(options, id, job, signal))
-      return null
-    },
-  )
+export function startAgentWorker(options: AgentWorkerOptions): AgentWorker {
+  const {agent, queues, lockMs, onCapacity, runAttempt} = options
+  const capacity = agent.queue.concurrency
+  let active = 0
+  const worker = queues.work(agentQueue(agent.id), {concurrency: capacity, lockMs}, async (job, signal) => {
+    if (++active === capacity) onCapacity()
+    try {
+      if (job.name === ATTEMPT_JOB) await runAttempt(job, signal)
+      else {
+        const {id} = jobData.parse(job.data)
+        await correlation.run(id, () => carryOut(options, id, job, signal))
+      }
+    } finally {
+      if (active-- === capacity) onCapacity()
+    }
+    return null
+  })
+  return {...worker, load: () => ({active, capacity})}
 }
 
 async function carryOut(
@@ -68,6 +87,7 @@ async function carryOut(
       services,
       now: clock,
       progress: reply => show(options, id, signed(invocation, reply)),
+      effect: createCommandEffects(options)(id),
     })
     if (result.kind === 'following') return
     await finish(options, invocation, 'succeeded', result.reply, {result: result.output ?? null})

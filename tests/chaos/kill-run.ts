@@ -2,7 +2,7 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import {expect} from 'vitest'
 import type {Conversation} from '../../src/emulators/discord/index.ts'
 import {startProcess, type ProductProcess} from '../support/processes.ts'
-import {openWorld, type World} from '../support/world.ts'
+import {openWorld, WEBHOOK_SECRET, type World} from '../support/world.ts'
 import {openRecords, type Records} from './records.ts'
 import {takeRedis} from './redis-slots.ts'
 import {titleOf, type Scenario} from './scenario.ts'
@@ -10,10 +10,10 @@ import {describeSight, isVerdict, SIGNS, type Sight} from './sights.ts'
 
 /**
  * How a deploy came out for the person who asked. `followed`: to its verdict. `unheard`: the bot died before it
- * acknowledged, and the person was told so. `forgotten`: it died between acknowledging and recording, and the
- * message stays at "thinking…". In the last two nothing was started.
+ * acknowledged, and Discord said so. `interrupted`: it died between acknowledging and recording, and the sweep said
+ * so. In the last two nothing was started.
  */
-export type Ending = 'followed' | 'unheard' | 'forgotten'
+export type Ending = 'followed' | 'unheard' | 'interrupted'
 
 export interface Played {
   readonly ending: Ending
@@ -22,15 +22,16 @@ export interface Played {
   readonly tookMs: number
 }
 
+const INTERRUPTED = '❌ /deploy-client was interrupted'
 const ENDS_WITHIN_MS = 90_000
 /** Longer than a stalled job, a sweep and a repeated edit take: what comes twice has come by then. */
 const QUIET_MS = 2_500
 
-type Role = 'worker' | 'bot'
+type Role = 'worker' | 'bot' | 'api'
 
 /**
- * Plays one scenario in a world of its own, with bot and worker as processes and a supervisor who starts again what
- * was killed, and checks what must hold whatever died when. Throws with the timeline and how to replay it.
+ * Plays one scenario in a world of its own, with a process for each role and a supervisor who starts again what was
+ * killed, and checks what must hold whatever died when. Throws with the timeline and how to replay it.
  */
 export async function play(scenario: Scenario): Promise<Played> {
   const began = Date.now()
@@ -40,7 +41,8 @@ export async function play(scenario: Scenario): Promise<Played> {
   const world = await openWorld({
     roles: 'api',
     queue: 'postgres',
-    webhooks: scenario.webhooks,
+    // Registered when the api that takes them in is up.
+    webhooks: false,
     github: {speed: 10, apiFlavour: scenario.flavour, listingDelayMs: scenario.listingDelayMs},
     env: {
       WORKER_LEASE_MS: '1000',
@@ -52,7 +54,9 @@ export async function play(scenario: Scenario): Promise<Played> {
   const supervisor = createSupervisor(world, scenario, note)
   try {
     furnish(world, scenario)
-    await Promise.all([supervisor.start('worker'), supervisor.start('bot')])
+    // Only its stage is wanted: from here on the product runs in processes of its own.
+    await world.app.stop()
+    await Promise.all([supervisor.start('worker'), supervisor.start('bot'), supervisor.start('api')])
     await world.discord.waitForGateway()
     supervisor.lieInWait()
     const talk = await world.ada.runs('/deploy-client wait:true')
@@ -80,10 +84,17 @@ export async function play(scenario: Scenario): Promise<Played> {
 }
 
 /** Starts the processes, kills the victims when their phase comes, and starts them again at once. */
-function createSupervisor(world: World, {phase, victim, jitterMs}: Scenario, note: (what: string) => void) {
-  const victims: readonly Role[] = victim === 'both' ? ['worker', 'bot'] : [victim]
+function createSupervisor(
+  world: World,
+  {phase, victim, apiToo, jitterMs, webhooks}: Scenario,
+  note: (what: string) => void,
+) {
+  const victims: readonly Role[] = [
+    ...(victim === 'both' ? (['worker', 'bot'] as const) : [victim]),
+    ...(apiToo ? (['api'] as const) : []),
+  ]
   const running = new Map<Role, ProductProcess>()
-  const lives = {worker: 0, bot: 0}
+  const lives = {worker: 0, bot: 0, api: 0}
   let waiting = false
   let fuse: NodeJS.Timeout | undefined
   let recovery: Promise<void> | undefined
@@ -92,7 +103,11 @@ function createSupervisor(world: World, {phase, victim, jitterMs}: Scenario, not
   async function start(role: Role): Promise<void> {
     const name = `${role}-${++lives[role]}`
     const onLog = (line: Readonly<Record<string, unknown>>) => see({of: 'log', process: name, line})
-    running.set(role, await startProcess({name, env: {...world.env, ROLES: role}, onLog}))
+    const started = await startProcess({name, env: {...world.env, ROLES: role}, onLog})
+    running.set(role, started)
+    if (role !== 'api' || !webhooks) return
+    const {url} = (await started.logged('listening')) as {readonly url: string}
+    world.github.webhooks({url: `${url}/webhooks/github`, secret: WEBHOOK_SECRET})
   }
 
   async function killAndRestart(): Promise<void> {
@@ -160,7 +175,7 @@ async function conclude({
       await supervisor.settled()
       const nothing = (await records.all()).length === 0
       if (nothing && talk.failed !== undefined) return 'unheard'
-      if (nothing && talk.interaction.state === 'acknowledged') return 'forgotten'
+      if (nothing && talk.reply()?.content === INTERRUPTED) return 'interrupted'
     }
     if (Date.now() > deadline)
       throw new Error(
@@ -197,6 +212,10 @@ async function check({
     expect(await records.all(), 'commands recorded').toEqual([])
     expect(runs, 'runs at GitHub').toEqual([])
     expect(github.count('dispatch'), 'dispatches').toBe(0)
+    expect(
+      firsts.map(message => message.content),
+      'first messages',
+    ).toEqual(ending === 'interrupted' ? [INTERRUPTED] : [])
     expect(others, 'further messages').toEqual([])
     return
   }

@@ -25,6 +25,8 @@ export interface Scenario {
   readonly seed: number
   readonly phase: Phase
   readonly victim: 'worker' | 'bot' | 'both'
+  /** Dies with them: it takes the webhooks in. */
+  readonly apiToo: boolean
   /** From the phase's event to the kill. */
   readonly jitterMs: number
   readonly flavour: 'modern' | 'legacy'
@@ -55,6 +57,8 @@ export function scenarioOf(seed: number): Scenario {
     outcome: phase === 'job failed' || phase === 'log read' ? 'failure' : pick('success', 'failure'),
     webhooks: pick(true, false),
     queue: pick('postgres', 'redis'),
+    // Drawn last: what a seed gave before there was this choice, it gives still.
+    apiToo: pick(false, false, true),
   }
 }
 
@@ -67,8 +71,9 @@ export function titleOf({
   outcome,
   webhooks,
   queue,
+  apiToo,
 }: Scenario): string {
-  return `seed ${seed}: ${victim} killed ${jitterMs} ms after "${phase}" (${flavour}, ${outcome}, webhooks ${webhooks ? 'on' : 'off'}, ${queue})`
+  return `seed ${seed}: ${victim}${apiToo ? ' and api' : ''} killed ${jitterMs} ms after "${phase}" (${flavour}, ${outcome}, webhooks ${webhooks ? 'on' : 'off'}, ${queue})`
 }
 
 /** mulberry32: numbers from 0 to 1, the same for the same seed. */

@@ -53,6 +53,7 @@ export function transportContract({start, startRestartable}: TransportUnderTest)
 
   test('frames of one publisher arrive in order, their messages too', async () => {
     const [ada, lin] = [open(), open()]
+    await listen(ada, 'warm-up')
     const heard = await listen(lin, 'ordered')
     const sent: number[] = []
     for (let n = 0; n < 60; n += 3) {

@@ -1,5 +1,7 @@
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import type {MessageView} from '../../src/emulators/discord/index.ts'
+import {loadFolder} from '../../src/runtime/load-plugins.ts'
+import type {AgentDefinition} from '../../src/sdk/index.ts'
 import {openWorld, type World} from '../support/world.ts'
 
 const textOf = (message: MessageView | undefined): string =>
@@ -31,7 +33,8 @@ describe('the everyday commands', () => {
   test('/agents lists who is there and how to reach them', async () => {
     const talk = await world.bob.runs('/agents')
     await talk.settled(({reply}) => reply()?.content.includes('agents'))
-    await talk.settled(({reply}) => textOf(reply()).includes('total: 2'))
+    const agents = await loadFolder<AgentDefinition>('agents', agent => agent.id)
+    await talk.settled(({reply}) => textOf(reply()).includes(`total: ${agents.size}`))
     expect(textOf(talk.reply())).toContain('`deploy_client` · `/deploy-client`')
     expect(textOf(talk.reply())).toContain('`status_reporter`')
     expect(textOf(talk.reply())).not.toContain('deploy_verifier')

@@ -5,6 +5,7 @@ import {createInvocationStore} from '../../src/invocations/store.ts'
 import {createPool} from '../../src/platform/postgres.ts'
 import {loadFolder} from '../../src/runtime/load-plugins.ts'
 import type {CommandDefinition} from '../../src/sdk/index.ts'
+import {openLocks, type LockClient} from '../support/locks.ts'
 import {API_TOKEN, openWorld, type World} from '../support/world.ts'
 
 /** Who may use each way in. A way in that is not here fails the test, and so does a rule for one that is gone. */
@@ -19,29 +20,73 @@ const RULES: Readonly<
   '/deploy-client target:': 'restricted',
   '/help': 'everyone',
   '/help command:': 'everyone',
+  '/locks': 'everyone',
   '/status': 'everyone',
   '/status-digest': 'everyone',
+  '/take-over': 'restricted',
+  '/take-over lock:': 'restricted',
+  '/workflow': 'restricted',
+  '/workflow run:': 'restricted',
+  '/workflow workflow:': 'restricted',
   'button cancel': 'owner',
+  'button cancel-run': 'command',
   'button copy': 'everyone',
+  'button keep': 'owner',
+  'button let-go': 'owner',
+  'button pause-run': 'command',
+  'button resume-run': 'command',
   'button retry': 'command',
+  'button retry-run': 'command',
+  'button take-over': 'command',
+  'DELETE /agents/{id}': 'token',
+  'GET /agents': 'token',
+  'GET /agents/{id}': 'token',
+  'GET /capabilities/search': 'token',
+  'GET /events': 'token',
   'GET /health': 'everyone',
   'GET /health/live': 'everyone',
   'GET /health/ready': 'everyone',
+  'GET /health/{id}': 'token',
+  'GET /locks': 'token',
   'GET /metrics': 'metrics',
   'GET /openapi.json': 'token',
+  'GET /runs': 'token',
+  'GET /runs/{id}': 'token',
+  'GET /runs/{id}/events': 'token',
+  'PATCH /agents/{id}/status': 'token',
+  'POST /agent-request': 'token',
+  'POST /agents/{id}/heartbeat': 'token',
+  'POST /capabilities/query': 'token',
   'POST /discord/interactions': 'signature',
+  'POST /locks/{resource}/force-unlock': 'token',
+  'POST /register': 'token',
+  'POST /runs/{id}/cancel': 'token',
+  'POST /runs/{id}/pause': 'token',
+  'POST /runs/{id}/resume': 'token',
+  'POST /runs/{id}/retry': 'token',
   'POST /webhooks/github': 'signature',
+  'POST /workflows/execute': 'token',
 }
 const ruled = (...rules: readonly string[]) =>
   Object.keys(RULES).filter(entry => rules.includes(RULES[entry] ?? ''))
 
 let world: World
 let url: string
+/** Holds something, so that there is something to suggest. */
+let locks: LockClient
 let commands: ReadonlyMap<string, CommandDefinition>
 let routes: readonly string[]
 beforeAll(async () => {
   world = await openWorld()
   url = world.app.url ?? ''
+  locks = openLocks(world.database.url)
+  await locks.locks.acquire('config:limits', {owner: 'tuner'})
+  const started = await fetch(`${url}/workflows/execute`, {
+    method: 'POST',
+    headers: {authorization: `Bearer ${API_TOKEN}`},
+    body: JSON.stringify({workflow: 'parallel-docs', input: {repo_url: 'acme/web', only: []}}),
+  })
+  expect(started.status).toBe(202)
   commands = await loadFolder<CommandDefinition>('commands', command => command.name)
   const described = (await (
     await fetch(`${url}/openapi.json`, {headers: {authorization: `Bearer ${API_TOKEN}`}})
@@ -50,7 +95,10 @@ beforeAll(async () => {
     Object.keys(methods).map(method => `${method.toUpperCase()} ${path}`),
   )
 })
-afterAll(() => world.close())
+afterAll(async () => {
+  await locks.close()
+  await world.close()
+})
 
 test('every way in has a rule: commands, completions, buttons and HTTP routes, as the product declares them', () => {
   const entries = [
@@ -101,6 +149,17 @@ describe('a stranger', () => {
         agent: 'nobody',
         action: 'nothing',
       })
+      await pool.query(
+        `insert into lock_take_overs (id, asked_for, resource_id, fence, owner, holder_id, asker, answer_by)
+         values ($1, $1, 'file:x', 1, 'ada', $2, 'somebody', now() + interval '1 hour')`,
+        [id, world.ada.id],
+      )
+      // What is not held is nothing to ask for: the sweep would end it.
+      await pool.query(
+        `insert into resource_locks (resource_id, berth, owner_token, owner, kind, fence, expires_at)
+         values ('file:x', 0, gen_random_uuid(), 'ada', 'exclusive', 1, now() + interval '1 hour')
+         on conflict do nothing`,
+      )
       const message = await shown()
       const talk = await world.bob.sendsRaw({
         type: 3,

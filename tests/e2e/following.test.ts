@@ -87,6 +87,18 @@ describe('whatever GitHub does, a deploy is dispatched once and its message tell
     expect(JSON.stringify(talk.reply()?.components)).toContain('Run ↗')
   })
 
+  test.each([
+    ['notFound', 'it was deleted, or we lost access'],
+    ['forbidden', 'does not let us see the run any more'],
+  ] as const)('a run that GitHub stops showing (%s) is not said to be running', async (kind, words) => {
+    await open({env: {RUN_DISCOVERY_TIMEOUT_MS: '1000'}})
+    world.github.misbehave({route: 'run', kind, times: Infinity})
+    const talk = await world.ada.runs('/deploy-client wait:true')
+    await ends(talk, '⚠️')
+    expect(talk.reply()?.content).toContain('lost sight of its run')
+    expect(textOf(talk.reply())).toContain(words)
+  })
+
   test('a refusal by GitHub is told in its words', async () => {
     await open()
     const talk = await world.ada.runs('/deploy-client wait:true ref:no-such-branch')

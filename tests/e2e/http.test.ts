@@ -160,12 +160,18 @@ describe('the HTTP side of a running product', () => {
         expect(sample?.[2] ?? '').not.toMatch(/\d{15}|[0-9a-f]{8}-[0-9a-f]{4}|"ada"|acme/)
       }
       expect(text).toMatch(/^command_duration_seconds_count\{command="help",outcome="succeeded"\} [1-9]/m)
+      // A deploy ends long after its job: counted when it ends.
+      expect(text).toMatch(
+        /^command_duration_seconds_count\{command="deploy-client",outcome="succeeded"\} 1$/m,
+      )
       expect(text).toMatch(/^discord_interaction_ack_seconds_count [2-9]/m)
       expect(text).toMatch(/^bullmq_job_count\{queue="agent-deploy_client",state="completed"\} [1-9]/m)
     })
 
-    // Names that others gave: prom-client's and BullMQ's own exporter's, which their dashboards ask for.
-    const borrowed = /^(?:nodejs_active_(?:handles|requests|resources)_total|bullmq_job_count) /
+    // Names that others gave: prom-client's and BullMQ's own exporter's, which their dashboards ask for, and the two
+    // gauges among the 19 that the contract names.
+    const borrowed =
+      /^(?:nodejs_active_(?:handles|requests|resources)_total|bullmq_job_count|agent_registry_(?:agents|capabilities)_total) /
     const promtool = spawnSync('promtool', ['--version']).status === 0
     test.skipIf(!promtool)('promtool has nothing against the names we gave (needs promtool)', async () => {
       const {stdout, stderr} = spawnSync('promtool', ['check', 'metrics'], {
@@ -196,12 +202,24 @@ describe('the HTTP side of a running product', () => {
       const {openapi, paths, components} = await description()
       expect(openapi).toMatch(/^3\.1\./)
       expect(Object.keys(paths).sort()).toEqual([
+        '/agent-request',
+        '/agents',
+        '/agents/{id}',
+        '/agents/{id}/heartbeat',
+        '/agents/{id}/status',
+        '/capabilities/query',
+        '/capabilities/search',
         '/discord/interactions',
+        '/events',
         '/health',
         '/health/live',
         '/health/ready',
+        '/health/{id}',
+        '/locks',
+        '/locks/{resource}/force-unlock',
         '/metrics',
         '/openapi.json',
+        '/register',
         '/webhooks/github',
       ])
       const operations = Object.values(paths).flatMap(path => Object.values(path))

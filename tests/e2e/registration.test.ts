@@ -20,7 +20,17 @@ afterEach(async () => {
 const names = () => world.discord.registrations.map(command => command.name).sort()
 const puts = () => world.discord.requests.filter(request => request.name === 'registerCommands').length
 const lists = () => world.discord.requests.filter(request => request.name === 'listCommands').length
-const ALL = ['agents', 'cancel', 'deploy-client', 'help', 'status', 'status-digest']
+const ALL = [
+  'agents',
+  'cancel',
+  'deploy-client',
+  'help',
+  'locks',
+  'status',
+  'status-digest',
+  'take-over',
+  'workflow',
+]
 
 /** `npm run commands:sync`, and what a start does, with the commands given. */
 async function sync(commands: Iterable<CommandDefinition>, force = false) {

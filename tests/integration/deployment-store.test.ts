@@ -63,6 +63,28 @@ const aRun = {
   attempt: 1,
 }
 
+describe('word left', () => {
+  test('for who has it is heard when it is given back: the next look is now', async () => {
+    const id = await aDeployment()
+    const claim = await store.claim(id, LEASE_MS, soon())
+    expect(await store.leaveWord(id)).toBe(true)
+    expect(claim && (await store.release(claim, Date.now() + 60_000))).toBe(true)
+    const again = await store.claim(id, LEASE_MS, soon())
+    expect(again?.fence).toBe(2)
+    // Once heard, it is not heard again.
+    expect(again && (await store.release(again, Date.now() + 60_000))).toBe(false)
+    expect(await store.claim(id, LEASE_MS, soon())).toBeUndefined()
+  })
+
+  test('finds nobody where nobody has it', async () => {
+    const id = await aDeployment()
+    expect(await store.leaveWord(id)).toBe(false)
+    await store.claim(id, LEASE_MS, soon())
+    await takeOver(id)
+    expect(await store.leaveWord(id)).toBe(false)
+  })
+})
+
 describe('a claim', () => {
   test('is held by one at a time', async () => {
     const id = await aDeployment()

@@ -1,11 +1,14 @@
 import {randomUUID} from 'node:crypto'
 import type pg from 'pg'
 import {afterAll, beforeAll, beforeEach, describe, expect, test} from 'vitest'
+import {createCancellation} from '../../src/deployments/cancellation.ts'
 import type {NewInvocation} from '../../src/invocations/invocation.ts'
 import {createInvocations} from '../../src/invocations/service.ts'
-import {createInvocationStore, type InvocationStore} from '../../src/invocations/store.ts'
+import {createInvocationStore, type EndedCommand, type InvocationStore} from '../../src/invocations/store.ts'
+import {createReplyStore} from '../../src/notifications/store.ts'
 import type {OutboxEntry} from '../../src/platform/outbox.ts'
 import {createPool} from '../../src/platform/postgres.ts'
+import type {Queues} from '../../src/platform/queue.ts'
 import {createTestDatabase, type TestDatabase} from '../support/database.ts'
 
 let database: TestDatabase
@@ -205,7 +208,7 @@ describe('ending', () => {
       true,
     )
     expect(await store.end(id, {status: 'failed'}, {state: 'error', title: 'failed'})).toBe(false)
-    expect(await store.endWithin(pool, id, {status: 'cancelled'})).toBe(false)
+    expect(await store.endWithin(pool, id, {status: 'cancelled'})).toBeUndefined()
     expect(await statusOf(id)).toBe('succeeded')
     expect(await viewOf(id)).toMatchObject({view: {title: 'done'}, version: 2})
   })
@@ -254,10 +257,40 @@ describe('ending', () => {
     const {id} = await recorded()
     const client = await pool.connect()
     await client.query('begin')
-    expect(await store.endWithin(client, id, {status: 'cancelled'})).toBe(true)
+    expect(await store.endWithin(client, id, {status: 'cancelled'})).toEqual({
+      command: 'deploy-client',
+      status: 'cancelled',
+      tookMs: expect.any(Number) as number,
+    })
     await client.query('rollback')
     client.release()
     expect(await statusOf(id)).toBe('queued')
+  })
+})
+
+describe('stopping a command that nobody has begun', () => {
+  test('ends it, once, and the metrics hear of that end', async () => {
+    const {id} = await recorded()
+    const ends: EndedCommand[] = []
+    const cancellation = createCancellation({
+      pool,
+      policy: {admin: {userIds: [], roleIds: []}, principals: [], rules: new Map()},
+      invocations: store,
+      replies: createReplyStore({pool}),
+      deployments: undefined,
+      runs: {cancel: async () => undefined},
+      queues: {remove: async () => 'absent'} as unknown as Queues,
+      notify: async () => undefined,
+      observeEnd: ended => void ends.push(ended),
+    })
+    const ada = {kind: 'discord', id: '1', name: 'ada'} as const
+    expect(await cancellation.cancel(id, ada)).toEqual({kind: 'cancelled'})
+    expect(await cancellation.cancel(id, ada)).toMatchObject({kind: 'already-ended'})
+    expect(ends).toEqual([
+      {command: 'deploy-client', status: 'cancelled', tookMs: expect.any(Number) as number},
+    ])
+    expect(ends[0]?.tookMs).toBeGreaterThan(0)
+    expect(await statusOf(id)).toBe('cancelled')
   })
 })
 

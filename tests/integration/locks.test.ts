@@ -1,4 +1,5 @@
 import {randomUUID} from 'node:crypto'
+import {setTimeout as sleep} from 'node:timers/promises'
 import {afterEach, beforeEach, describe, expect, test} from 'vitest'
 import {AppError} from '../../src/kernel/errors.ts'
 import {agree, LOCK_KINDS} from '../../src/locks/decide.ts'
@@ -470,10 +471,69 @@ describe('a durable claim', () => {
     expect(await here.locks.release(WEB, {token: two, owner: 'bob'})).toBe('released')
   })
 
+  test('is kept by whoever lives, also when it lapsed and nobody has taken it, and not once somebody has', async () => {
+    const [mine, other] = [randomUUID(), randomUUID()]
+    await ask(here, mine, 'ada')
+    await lapse(WEB)
+    expect(await there.locks.keep([{resource: WEB, token: mine}], 60_000)).toEqual(new Set([mine]))
+    expect(await ask(there, other, 'bob')).toMatchObject({kind: 'held', by: {owner: 'ada'}})
+    expect(await ask(here, mine, 'ada')).toEqual({kind: 'granted', fence: 1})
+
+    await lapse(WEB)
+    expect(await ask(there, other, 'bob')).toEqual({kind: 'granted', fence: 2})
+    expect(await here.locks.keep([{resource: WEB, token: mine}], 60_000)).toEqual(new Set())
+    expect((await here.locks.list())[0]).toMatchObject({owner: 'bob', fence: 2})
+  })
+
+  test('made in a transaction is made with it, and can’t be taken away before it has ended', async () => {
+    const claim = {
+      token: randomUUID(),
+      owner: 'ada',
+      kind: 'deploy',
+      ttlMs: 60_000,
+      silenceMs: 60_000,
+    } as const
+    await expect(
+      transaction(here.pool, async db => {
+        expect((await here.locks.claimWithin(db, WEB, claim)).outcome.kind).toBe('granted')
+        throw new Error('never mind')
+      }),
+    ).rejects.toThrow('never mind')
+    expect(await here.locks.list()).toEqual([])
+
+    const standing = async () => {
+      const forced: Promise<readonly string[]>[] = []
+      let ended = false
+      await transaction(here.pool, async db => {
+        expect((await here.locks.claimWithin(db, WEB, claim)).outcome.kind).toBe('granted')
+        forced.push(
+          there.locks.forceUnlock(WEB, {by: 'root', reason: 'test'}).finally(() => expect(ended).toBe(true)),
+        )
+        await sleep(200)
+        ended = true
+      })
+      return forced[0]
+    }
+    // The first grants it, the second finds it granted: either way it stays until the end.
+    await here.locks.claim(WEB, claim)
+    expect(await standing()).toEqual(['ada'])
+    expect(await here.locks.list()).toEqual([])
+  })
+
+  test('that is given up in line counts as a wait in vain', async () => {
+    had(await here.locks.acquire(WEB, {owner: 'ada'}))
+    const token = randomUUID()
+    await ask(there, token, 'bob')
+    expect(await there.locks.release(WEB, {token, owner: 'bob'})).toBe('left')
+    expect(await there.registry.getSingleMetricAsString('resource_lock_timeouts_total')).toContain(
+      '{resource_type="deployment",agent_id="other"} 1',
+    )
+    await lineOf(WEB, 0)
+  })
+
   test('of another process is heard of when it is granted', async () => {
     const lock = had(await here.locks.acquire('file:x', {owner: 'ada'}))
     const token = randomUUID()
-    had(await there.locks.acquire('file:y', {owner: 'to listen'}))
     await there.locks.claim('file:x', {token, owner: 'bob', ttlMs: 60_000, silenceMs: 30_000})
     await lock.release()
     await expect.poll(() => there.strangers, PATIENTLY).toEqual([token])

@@ -43,8 +43,8 @@ export function openLocks(databaseUrl: string, {max = 10}: {readonly max?: numbe
     }),
     emit: event => events.push(event),
     log: {warn: (_fields, message) => void warnings.push(message)},
-    onStranger: token => strangers.push(token),
   })
+  locks.watch(token => void strangers.push(token))
   return {
     locks,
     store,

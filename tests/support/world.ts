@@ -25,6 +25,8 @@ export interface WorldOptions {
   readonly github?: Parameters<typeof startGithubEmulator>[0]
   /** Whether GitHub's webhooks reach the product; off, only polling tells it anything. */
   readonly webhooks?: boolean
+  /** What the product's GitHub token may do beyond following deployments. */
+  readonly permissions?: Readonly<Record<string, 'read' | 'write'>>
 }
 
 export interface World {
@@ -63,6 +65,8 @@ principals:
   - { id: ada, discord: "111111111111111111", roles: [developer] }
 access:
   deploy-client: { roles: [developer], discordRoles: ["222222222222222222"] }
+  take-over: { roles: [developer] }
+  workflow: { roles: [developer] }
 `
 
 /** The two vendors' emulators, a database and the product, all real and all on loopback. */
@@ -87,7 +91,9 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     DISCORD_APPLICATION_ID: discord.applicationId,
     DISCORD_GUILD_ID: discord.guildId,
     GITHUB_API_URL: github.url,
-    GITHUB_TOKEN: github.token({permissions: {actions: 'write', contents: 'read', metadata: 'read'}}),
+    GITHUB_TOKEN: github.token({
+      permissions: {actions: 'write', contents: 'read', metadata: 'read', ...options.permissions},
+    }),
     GITHUB_REPOSITORY: 'acme/web',
     GITHUB_WEBHOOK_SECRET: WEBHOOK_SECRET,
     ADMIN_USER_IDS: '999999999999999999',

@@ -3,16 +3,20 @@ import type {Ids} from './ids.ts'
 import type {People} from './people.ts'
 import {latest, type Conclusion} from './attempt.ts'
 import {approve, fail, finish, hold, release} from './progress.ts'
+import {headOf, openPull, pushTo, type NewPull, type PullState} from './pulls.ts'
 import {
   addCommit,
+  filesAt,
   findWorkflow,
   resolveRef,
+  type FileChanges,
   type RepositoryState,
   type Role,
   type WorkflowState,
 } from './repositories.ts'
 import type {RunState, Runs} from './runs.ts'
 import {defaultJobs, type JobScript} from './script.ts'
+import type {PullShapes} from './pull-shapes.ts'
 import type {RunShapes} from './run-shapes.ts'
 import {readWorkflowFile, renderRunName, writeWorkflowFile, type InputSpec} from './workflow-file.ts'
 
@@ -54,8 +58,22 @@ export interface Repository {
   /** A new commit on a branch (the default one by default); answers its sha. */
   commit(
     message: string,
-    options?: {readonly branch?: string; readonly author?: string; readonly sha?: string},
+    options?: {
+      readonly branch?: string
+      readonly author?: string
+      readonly sha?: string
+      readonly files?: FileChanges
+    },
   ): string
+  /** A file as of a branch, tag or commit; the default branch unless told. */
+  file(path: string, ref?: string): string | undefined
+  branches(): ReadonlyMap<string, string>
+  tags(): ReadonlyMap<string, string>
+  variables(): ReadonlyMap<string, string>
+  /** Newest first. */
+  readonly pulls: readonly Pull[]
+  /** A pull request of one commit with these changes, on a branch of its own. */
+  pullRequest(options: NewPull): Pull
   collaborator(login: string, role: Role): void
   workflow(file: string, options: WorkflowOptions): Workflow
   /** A run nobody dispatched. With a conclusion it lies in the past, `ageMs` ago, and no webhook tells of it. */
@@ -71,6 +89,30 @@ export interface Repository {
     readonly durationMs?: number
     readonly conclusion?: Conclusion
   }): Run
+}
+
+export interface Pull {
+  readonly number: number
+  readonly url: string
+  readonly title: string
+  readonly body: string
+  readonly state: 'open' | 'closed'
+  readonly draft: boolean
+  readonly head: string
+  readonly headSha: string
+  readonly base: string
+  /** The repository its branch is in, if that is another one. */
+  readonly fork: string | undefined
+  readonly reviews: readonly {
+    readonly id: number
+    readonly author: string
+    readonly body: string
+    readonly state: string
+    readonly commit: string
+  }[]
+  /** One more commit; answers its sha. */
+  push(message: string, files: FileChanges): string
+  close(): void
 }
 
 export interface Run {
@@ -120,7 +162,7 @@ export function createHandles({
   now,
 }: {
   readonly runs: Runs
-  readonly shapes: RunShapes
+  readonly shapes: Pick<RunShapes, 'runPage'> & Pick<PullShapes, 'pullPage'>
   readonly people: People
   readonly ids: Ids
   readonly now: () => number
@@ -140,16 +182,33 @@ export function createHandles({
       branch(name, sha = head()) {
         state.branches.set(name, sha)
         if (!state.commits.has(sha))
-          state.commits.set(sha, {sha, message: `Head of ${name}`, author: state.owner, at: now()})
+          state.commits.set(sha, {
+            sha,
+            message: `Head of ${name}`,
+            author: state.owner,
+            at: now(),
+            files: new Map(),
+          })
         return sha
       },
       tag(name, sha = head()) {
         state.tags.set(name, sha)
         return sha
       },
-      commit(message, {branch = state.defaultBranch, author = state.owner, sha = ids.sha()} = {}) {
-        addCommit(state, branch, {sha, message, author, at: now()})
+      commit(message, {branch = state.defaultBranch, author = state.owner, sha = ids.sha(), files} = {}) {
+        addCommit(state, branch, {sha, message, author, at: now()}, files)
         return sha
+      },
+      file: (path, ref = state.defaultBranch) => filesAt(state, resolveRef(state, ref)?.sha ?? '').get(path),
+      branches: () => new Map(state.branches),
+      tags: () => new Map(state.tags),
+      variables: () => new Map(state.variables),
+      get pulls() {
+        return state.pulls.map(pull => pullHandle(state, pull))
+      },
+      pullRequest(options) {
+        people.meet(options.author ?? state.owner)
+        return pullHandle(state, openPull(state, options, {ids, now}))
       },
       collaborator(login, role) {
         state.collaborators.set(people.meet(login).login, role)
@@ -197,6 +256,40 @@ export function createHandles({
             : runs.seed({...start, conclusion, endedAt: Math.min(createdAt + durationMs, now())}),
         )
       },
+    }
+  }
+
+  function pullHandle(home: RepositoryState, state: PullState): Pull {
+    return {
+      number: state.number,
+      url: shapes.pullPage(home, state),
+      head: state.head,
+      base: state.base,
+      fork: state.fork,
+      draft: state.draft,
+      get title() {
+        return state.title
+      },
+      get body() {
+        return state.body
+      },
+      get state() {
+        return state.state
+      },
+      get headSha() {
+        return headOf(home, state)
+      },
+      get reviews() {
+        return state.reviews.map(({id, author, body, state: kind, commit}) => ({
+          id,
+          author,
+          body,
+          state: kind,
+          commit,
+        }))
+      },
+      push: (message, files) => pushTo(home, state, {message, files, sha: ids.sha(), at: now()}),
+      close: () => void (state.state = 'closed'),
     }
   }
 

@@ -1,5 +1,5 @@
 /**
- * A strict local GitHub: the Actions part of the REST API, its webhooks, its limits and its bad days. It is
+ * A strict local GitHub: Actions, contents and pull requests of the REST API, webhooks, limits and bad days. It is
  * driven by the real octokit; runs follow a script on a real clock. `routes/` holds the operations, `progress`
  * the life of a run, `api` the way of a request; everything here only puts them together.
  */
@@ -14,14 +14,18 @@ import {createHandles, type Repository} from './handles.ts'
 import {createIds} from './ids.ts'
 import {createSignedUrls} from './logs.ts'
 import {createPeople} from './people.ts'
+import {createPullShapes} from './pull-shapes.ts'
 import {latest, type Transition} from './attempt.ts'
 import {createRateLimits} from './rate-limits.ts'
 import {createRecorder, type RecordedRequest, type Recorder} from './recorder.ts'
 import {createRepositories} from './repositories.ts'
 import {accountRoutes} from './routes/account.ts'
+import {contentRoutes} from './routes/contents.ts'
 import {dispatchRoute, type ApiFlavour} from './routes/dispatch.ts'
+import {pullRoutes} from './routes/pulls.ts'
 import {repositoryRoutes} from './routes/repository.ts'
 import {runRoutes} from './routes/runs.ts'
+import {variableRoutes} from './routes/variables.ts'
 import {createRuns, type RunState} from './runs.ts'
 import {createRunShapes} from './run-shapes.ts'
 import {createShapes} from './shapes.ts'
@@ -30,7 +34,7 @@ import {createWebhooks, type Delivery, type Hook} from './webhooks.ts'
 
 export type {Change} from './changes.ts'
 export type {Fault} from './faults.ts'
-export type {Repository, Run, Workflow, WorkflowOptions} from './handles.ts'
+export type {Pull, Repository, Run, Workflow, WorkflowOptions} from './handles.ts'
 export type {JobScript, StepScript} from './script.ts'
 export type {Delivery} from './webhooks.ts'
 export type {RecordedRequest} from './recorder.ts'
@@ -98,13 +102,17 @@ export async function startGithubEmulator({
   const signedUrls = createSignedUrls({now})
   const webhooks = createWebhooks({ids, now, faults, changes})
   const runs = createRuns({now, speed, ids, changes, observe: tellWebhooks})
-  const handles = createHandles({runs, shapes: runShapes, people, ids, now})
+  const pullShapes = createPullShapes(shapes)
+  const handles = createHandles({runs, shapes: {...runShapes, ...pullShapes}, people, ids, now})
 
   const api = createApi({
     routes: [
       dispatchRoute({runs, shapes: runShapes, people, flavour: apiFlavour}),
       ...runRoutes({runs, shapes: runShapes, people, origins, signedUrls, now, listingDelayMs}),
       ...repositoryRoutes({shapes, people}),
+      ...contentRoutes({shapes, ids, now}),
+      ...pullRoutes({shapes: pullShapes, people, ids, now}),
+      ...variableRoutes({now}),
       ...accountRoutes({shapes, auth, rateLimits, repositories}),
     ],
     versions: apiFlavour === 'modern' ? ['2022-11-28', '2026-03-10'] : ['2022-11-28'],

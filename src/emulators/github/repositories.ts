@@ -1,4 +1,5 @@
 import type {Ids} from './ids.ts'
+import type {PullState} from './pulls.ts'
 import type {RunState} from './runs.ts'
 import type {JobScript} from './script.ts'
 import type {WorkflowFile} from './workflow-file.ts'
@@ -10,7 +11,12 @@ export interface Commit {
   readonly author: string
   readonly at: number
   readonly parent?: string
+  /** Everything that is there as of this commit, by path; workflow files are kept with their workflows. */
+  readonly files: ReadonlyMap<string, string>
 }
+
+/** Texts by path; null takes the file away. */
+export type FileChanges = Readonly<Record<string, string | null>>
 
 export type Role = 'admin' | 'maintain' | 'write' | 'triage' | 'read'
 
@@ -47,6 +53,10 @@ export interface RepositoryState {
   readonly workflows: WorkflowState[]
   /** Newest first. */
   readonly runs: RunState[]
+  /** Newest first. */
+  readonly pulls: PullState[]
+  /** Of its workflows: name in capitals → value. */
+  readonly variables: Map<string, string>
 }
 
 export interface Repositories {
@@ -91,6 +101,8 @@ export function createRepositories({
         collaborators: new Map([[owner, 'admin']]),
         workflows: [],
         runs: [],
+        pulls: [],
+        variables: new Map(),
       }
       repositories.set(fullName.toLowerCase(), repository)
       addCommit(repository, defaultBranch, {
@@ -105,10 +117,39 @@ export function createRepositories({
 }
 
 /** Puts a commit on a branch, which is created if need be. */
-export function addCommit(repository: RepositoryState, branch: string, commit: Omit<Commit, 'parent'>): void {
-  const parent = repository.branches.get(branch)
-  repository.commits.set(commit.sha, {...commit, ...(parent !== undefined && {parent})})
+export function addCommit(
+  repository: RepositoryState,
+  branch: string,
+  commit: Omit<Commit, 'parent' | 'files'>,
+  changes: FileChanges = {},
+): void {
+  addCommitOn(repository, repository.branches.get(branch), commit, changes)
   repository.branches.set(branch, commit.sha)
+}
+
+/** A commit that no branch of the repository leads to, as those of forks. */
+export function addCommitOn(
+  repository: RepositoryState,
+  parent: string | undefined,
+  commit: Omit<Commit, 'parent' | 'files'>,
+  changes: FileChanges,
+): void {
+  const files = new Map(parent === undefined ? [] : repository.commits.get(parent)?.files)
+  for (const [path, text] of Object.entries(changes)) {
+    if (text === null) files.delete(path)
+    else files.set(path, text)
+  }
+  repository.commits.set(commit.sha, {...commit, files, ...(parent !== undefined && {parent})})
+}
+
+/** The files of a commit, workflow files among them, in order of their paths. */
+export function filesAt(repository: RepositoryState, sha: string): ReadonlyMap<string, string> {
+  const onDefault = sha === repository.branches.get(repository.defaultBranch)
+  const workflows = repository.workflows
+    .filter(({onDefaultBranch}) => onDefaultBranch || !onDefault)
+    .map(({file, definition}) => [`.github/workflows/${file}`, definition.yaml] as const)
+  const own = repository.commits.get(sha)?.files ?? new Map<string, string>()
+  return new Map([...workflows, ...own].sort(([one], [other]) => (one < other ? -1 : 1)))
 }
 
 /** A branch, a tag (each also as `refs/…`), or a commit sha (also abbreviated), as the commit it means. */

@@ -224,6 +224,6 @@ export function treeOf(sha: string): string {
   return createHash('sha1').update(`tree ${sha}`).digest('hex')
 }
 
-function blobSha(bytes: Buffer): string {
+export function blobSha(bytes: Buffer): string {
   return createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
 }

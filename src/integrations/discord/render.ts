@@ -13,7 +13,7 @@ export interface MessageBody {
   readonly content: string
   readonly embeds: readonly APIEmbed[]
   readonly components: readonly APIActionRowComponent<APIButtonComponent>[]
-  readonly allowed_mentions: {readonly parse: readonly []}
+  readonly allowed_mentions: {readonly parse: readonly []; readonly users?: readonly string[]}
 }
 
 const MAX_LINES = 1500
@@ -21,7 +21,7 @@ const MAX_EXCERPT = 900
 
 /**
  * Renders a reply within Discord's limits whatever its length: the first line as content (that is what a
- * notification shows), the rest as an embed whose colour repeats the glyph. Nobody is ever pinged.
+ * notification shows), the rest as an embed whose colour repeats the glyph. Nobody is ever pinged but whom the reply mentions.
  */
 export function renderReply(reply: Reply): MessageBody {
   const {glyph, colour} = REPLY_STATES[reply.state]
@@ -31,11 +31,13 @@ export function renderReply(reply: Reply): MessageBody {
   ]
     .filter(part => part !== '')
     .join('\n')
+  const {mention} = reply
+  const content = `${glyph} ${ellipsis(reply.title, 120)}`
   return {
-    content: `${glyph} ${ellipsis(reply.title, 120)}`,
+    content: mention === undefined ? content : `${content} · <@${mention}>`,
     embeds: description === '' ? [] : [{color: colour, description}],
     components: controls(reply.controls ?? []),
-    allowed_mentions: {parse: []},
+    allowed_mentions: {parse: [], ...(mention === undefined ? {} : {users: [mention]})},
   }
 }
 

@@ -25,12 +25,19 @@ export interface CodeHost {
     readonly runId: string
     readonly force: boolean
   }): Promise<CancelOutcome>
-  /** Newest runs of a workflow on a branch, newest first. */
+  /** Newest runs of a workflow, newest first. */
   recentRuns(query: {
     readonly repository: string
     readonly workflow: string
-    readonly branch: string
+    /** Of every branch and tag when not given. */
+    readonly branch?: string
     readonly count: number
+    readonly signal?: AbortSignal
+  }): Promise<Look<readonly RunSummary[]>>
+  /** Runs of a commit, of all workflows, newest first, at most 100. */
+  runsOf(query: {
+    readonly repository: string
+    readonly sha: string
     readonly signal?: AbortSignal
   }): Promise<Look<readonly RunSummary[]>>
   /** Branch and tag names beginning with the text, at most 25. */
@@ -74,9 +81,13 @@ export interface RunSummary {
   readonly name: string
   readonly displayTitle: string
   readonly event: string
+  /** The commit it runs. */
+  readonly headSha: string
   readonly status: string
   readonly conclusion: string | null
   readonly attempt: number
+  /** Of the workflow's file. */
+  readonly path: string
   /** Milliseconds since the epoch. */
   readonly createdAt: number
   readonly updatedAt: number

@@ -1,35 +1,8 @@
-import {App, Octokit} from 'octokit'
 import {z} from 'zod'
-import type {Clock} from '../../kernel/clock.ts'
-import type {
-  CancelOutcome,
-  CodeHost,
-  DispatchOutcome,
-  JobDetail,
-  Look,
-  RunDetail,
-  RunSummary,
-} from './code-host.ts'
-import {classify} from './failures.ts'
-
-export interface OctokitCodeHostOptions {
-  readonly auth:
-    | {readonly kind: 'token'; readonly token: string}
-    | {
-        readonly kind: 'app'
-        readonly appId: string
-        readonly privateKey: string
-        readonly installationId: string
-      }
-  readonly apiUrl: string
-  readonly clock: Clock
-  /** Per request. GitHub's own guidance for integrations; the spec of this product asks for at most 10 s. */
-  readonly timeoutMs?: number
-}
+import {mapLook, openGithubClient, split, unread, type GithubClientOptions} from './client.ts'
+import type {CancelOutcome, CodeHost, DispatchOutcome, JobDetail, RunDetail, RunSummary} from './code-host.ts'
 
 const LOG_TAIL_BYTES = 512 * 1024
-const ETAG_CACHE_SIZE = 500
-const API_VERSION = '2022-11-28'
 
 const id = z.union([z.number(), z.bigint(), z.string()]).transform(String)
 const instant = z.iso.datetime({offset: true}).transform(text => Date.parse(text))
@@ -41,6 +14,8 @@ const run = z.object({
   name: z.string().nullish(),
   display_title: z.string().nullish(),
   event: z.string(),
+  head_sha: z.string().nullish(),
+  path: z.string().nullish(),
   status: z.string().nullish(),
   conclusion: z.string().nullish(),
   run_attempt: z.number().nullish(),
@@ -75,66 +50,18 @@ const dispatched = z.object({workflow_run_id: id, html_url: z.string()})
 const refs = z.array(z.object({ref: z.string()}))
 
 /** The code host over GitHub's REST API, by token or as an installed GitHub App. */
-export async function createOctokitCodeHost(options: OctokitCodeHostOptions): Promise<CodeHost> {
-  const {clock, timeoutMs = 10_000} = options
-  const octokit = await connect(options)
-  const cache = new Map<string, {readonly etag: string; readonly data: unknown}>()
+export async function createOctokitCodeHost(options: GithubClientOptions): Promise<CodeHost> {
+  const github = await openGithubClient(options)
+  const {read} = github
   // Learnt from the first refusal: servers older than the parameter stay so for the life of the process.
   let returnsRunDetails = true
-
-  const within = (signal?: AbortSignal) => ({
-    retries: 0,
-    signal: signal
-      ? AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
-      : AbortSignal.timeout(timeoutMs),
-  })
-
-  /** A conditional GET: an unchanged answer (304) is taken from memory and costs none of the rate limit. */
-  async function read<T>(
-    route: string,
-    parameters: Record<string, unknown>,
-    schema: z.ZodType<T>,
-    signal?: AbortSignal,
-  ): Promise<Look<T>> {
-    const key = `${route} ${JSON.stringify(parameters)}`
-    const known = cache.get(key)
-    try {
-      const answer = await octokit.request(route, {
-        ...parameters,
-        headers: {'x-github-api-version': API_VERSION, ...(known ? {'if-none-match': known.etag} : {})},
-        request: within(signal),
-      })
-      const {etag} = answer.headers
-      if (etag !== undefined) remember(key, {etag, data: answer.data as unknown})
-      return parse(schema, answer.data)
-    } catch (error) {
-      const failure = classify(error, clock())
-      switch (failure.kind) {
-        case 'not-modified':
-          return known
-            ? parse(schema, known.data)
-            : {kind: 'failed', reason: 'an unchanged answer to an unasked question'}
-        case 'conflict':
-        case 'not-sent':
-          return {kind: 'failed', reason: failure.kind === 'conflict' ? 'conflict' : failure.reason}
-        default:
-          return failure
-      }
-    }
-  }
-
-  function remember(key: string, entry: {readonly etag: string; readonly data: unknown}): void {
-    cache.delete(key)
-    cache.set(key, entry)
-    if (cache.size > ETAG_CACHE_SIZE) cache.delete(cache.keys().next().value ?? key)
-  }
 
   async function attemptDispatch(
     request: Parameters<CodeHost['dispatch']>[0],
     details: boolean,
   ): Promise<DispatchOutcome | 'unknown-parameter'> {
     try {
-      const answer = await octokit.request(
+      const answer = await github.send(
         'POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches',
         {
           ...split(request.repository),
@@ -142,8 +69,6 @@ export async function createOctokitCodeHost(options: OctokitCodeHostOptions): Pr
           ref: request.ref,
           inputs: request.inputs,
           ...(details ? {return_run_details: true} : {}),
-          headers: {'x-github-api-version': API_VERSION},
-          request: within(),
         },
       )
       const body = dispatched.safeParse(answer.data)
@@ -152,7 +77,7 @@ export async function createOctokitCodeHost(options: OctokitCodeHostOptions): Pr
         ...(body.success ? {run: {id: body.data.workflow_run_id, url: body.data.html_url}} : {}),
       }
     } catch (error) {
-      const failure = classify(error, clock())
+      const failure = github.failureOf(error)
       switch (failure.kind) {
         case 'slow-down':
         case 'not-sent':
@@ -215,32 +140,26 @@ export async function createOctokitCodeHost(options: OctokitCodeHostOptions): Pr
 
     async jobLog({repository, jobId}) {
       try {
-        const answer = await octokit.request('GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs', {
-          ...split(repository),
-          job_id: Number(jobId),
-          headers: {'x-github-api-version': API_VERSION},
-          request: {...within(), parseSuccessResponseBody: false},
-        })
+        const answer = await github.send(
+          'GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs',
+          {...split(repository), job_id: Number(jobId)},
+          {raw: true},
+        )
         return {kind: 'seen', value: await tail(answer.data)}
       } catch (error) {
-        return readFailure(error)
+        return unread(github.failureOf(error))
       }
     },
 
     async cancel({repository, runId, force}): Promise<CancelOutcome> {
       try {
-        await octokit.request(
+        await github.send(
           `POST /repos/{owner}/{repo}/actions/runs/{run_id}/${force ? 'force-cancel' : 'cancel'}`,
-          {
-            ...split(repository),
-            run_id: Number(runId),
-            headers: {'x-github-api-version': API_VERSION},
-            request: within(),
-          },
+          {...split(repository), run_id: Number(runId)},
         )
         return {kind: 'accepted'}
       } catch (error) {
-        const failure = classify(error, clock())
+        const failure = github.failureOf(error)
         switch (failure.kind) {
           case 'conflict':
             return {kind: 'already-ended'}
@@ -260,11 +179,26 @@ export async function createOctokitCodeHost(options: OctokitCodeHostOptions): Pr
     async recentRuns({repository, workflow, branch, count, signal}) {
       const look = await read(
         'GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs',
-        {...split(repository), workflow_id: workflow, branch, per_page: Math.min(count, 100)},
+        {
+          ...split(repository),
+          workflow_id: workflow,
+          ...(branch === undefined ? {} : {branch}),
+          per_page: Math.min(count, 100),
+        },
         runs,
-        signal,
+        {signal},
       )
       return mapLook(look, value => value.workflow_runs.map(toSummary).slice(0, count))
+    },
+
+    async runsOf({repository, sha, signal}) {
+      const look = await read(
+        'GET /repos/{owner}/{repo}/actions/runs',
+        {...split(repository), head_sha: sha, per_page: 100},
+        runs,
+        {signal},
+      )
+      return mapLook(look, value => value.workflow_runs.map(toSummary))
     },
 
     async refs({repository, prefix, signal}) {
@@ -274,7 +208,7 @@ export async function createOctokitCodeHost(options: OctokitCodeHostOptions): Pr
           'GET /repos/{owner}/{repo}/git/matching-refs/{ref}',
           {...split(repository), ref: `${kind}/${prefix}`, per_page: 25},
           refs,
-          signal,
+          {signal},
         )
         if (look.kind !== 'seen') return look
         found.push(...look.value.map(entry => entry.ref.replace(/^refs\/(heads|tags)\//, '')))
@@ -283,50 +217,9 @@ export async function createOctokitCodeHost(options: OctokitCodeHostOptions): Pr
     },
 
     workflowUrl(repository, workflow) {
-      return `${htmlBase(options.apiUrl)}/${repository}/actions/workflows/${encodeURIComponent(workflow)}`
+      return `${github.htmlUrl}/${repository}/actions/workflows/${encodeURIComponent(workflow)}`
     },
   }
-
-  function readFailure(error: unknown): Exclude<Look<never>, {kind: 'seen'}> {
-    const failure = classify(error, clock())
-    switch (failure.kind) {
-      case 'missing':
-      case 'refused':
-      case 'slow-down':
-      case 'failed':
-        return failure
-      default:
-        return {kind: 'failed', reason: 'no answer from GitHub'}
-    }
-  }
-}
-
-async function connect({auth, apiUrl}: OctokitCodeHostOptions): Promise<Octokit> {
-  const Configured = Octokit.defaults({
-    baseUrl: apiUrl,
-    retry: {enabled: false},
-    // Waiting out a limit is the deployment's own, visible business: the plugin never sleeps behind our back.
-    throttle: {onRateLimit: () => false, onSecondaryRateLimit: () => false},
-  })
-  if (auth.kind === 'token') return new Configured({auth: auth.token})
-  const app = new App({appId: auth.appId, privateKey: auth.privateKey, Octokit: Configured})
-  return app.getInstallationOctokit(Number(auth.installationId))
-}
-
-function parse<T>(schema: z.ZodType<T>, data: unknown): Look<T> {
-  const parsed = schema.safeParse(data)
-  return parsed.success
-    ? {kind: 'seen', value: parsed.data}
-    : {kind: 'failed', reason: `an unexpected answer: ${z.prettifyError(parsed.error)}`}
-}
-
-function mapLook<T, U>(look: Look<T>, map: (value: T) => U): Look<U> {
-  return look.kind === 'seen' ? {kind: 'seen', value: map(look.value)} : look
-}
-
-function split(repository: string): {readonly owner: string; readonly repo: string} {
-  const [owner = '', repo = ''] = repository.split('/')
-  return {owner, repo}
 }
 
 function toSummary(seen: z.output<typeof run>): RunSummary {
@@ -336,6 +229,8 @@ function toSummary(seen: z.output<typeof run>): RunSummary {
     name: seen.name ?? '',
     displayTitle: seen.display_title ?? '',
     event: seen.event,
+    headSha: seen.head_sha ?? '',
+    path: seen.path ?? '',
     status: seen.status ?? 'queued',
     conclusion: seen.conclusion ?? null,
     attempt: seen.run_attempt ?? 1,
@@ -379,11 +274,4 @@ async function tail(body: unknown): Promise<string> {
     if (kept.length > 2 * LOG_TAIL_BYTES) kept = kept.subarray(-LOG_TAIL_BYTES)
   }
   return kept.subarray(-LOG_TAIL_BYTES).toString('utf8')
-}
-
-/** github.com for the public API; the same host without `/api/v3` for GitHub Enterprise and local servers. */
-function htmlBase(apiUrl: string): string {
-  const url = new URL(apiUrl)
-  if (url.hostname === 'api.github.com') return 'https://github.com'
-  return url.origin
 }

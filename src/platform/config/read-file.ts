@@ -21,7 +21,8 @@ export function readSignalboxFile(text: string, name: string): ReadFile {
   // The parser often stumbles twice over the same stone.
   const faults = broken.filter(({message}, i) => broken.findIndex(other => other.message === message) === i)
   if (faults.length > 0) return {ok: false, faults}
-  const locate: Locate = path => `${name}:${lineOf(document, path, lines)} ${pathText(path)}`.trimEnd()
+  const locate: Locate = path =>
+    `${name}:${positionOf(document, path, lines).line} ${pathText(path)}`.trimEnd()
   const content = toPlain(document)
   if (content === undefined) {
     return {ok: false, faults: [{path: name, message: `${name} refers to itself too often to be read.`}]}
@@ -39,7 +40,7 @@ export function pathText(path: readonly PropertyKey[]): string {
 }
 
 /** The content as plain values, or undefined for a document that unfolds into something enormous. */
-function toPlain(document: Document): unknown {
+export function toPlain(document: Document): unknown {
   try {
     return document.toJS({maxAliasCount: 100})
   } catch {
@@ -54,8 +55,12 @@ function withoutEmptySections(content: unknown): unknown {
   return Object.fromEntries(Object.entries(content).filter(([, section]) => section !== null))
 }
 
-/** The line of the setting, of its name when it is the name that is wrong, or of the nearest thing around it. */
-function lineOf(document: Document, path: readonly PropertyKey[], lines: LineCounter): number {
+/** Where the setting is, its name when it is the name that is wrong, or the nearest thing around it. Both from 1. */
+export function positionOf(
+  document: Document,
+  path: readonly PropertyKey[],
+  lines: LineCounter,
+): {readonly line: number; readonly col: number} {
   for (let length = path.length; length > 0; length--) {
     const parent: unknown = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true)
     const last = path[length - 1]
@@ -63,9 +68,9 @@ function lineOf(document: Document, path: readonly PropertyKey[], lines: LineCou
       ? parent.items.find(({key}) => (isScalar(key) ? String(key.value) : undefined) === String(last))
       : undefined
     const node: unknown = pair && isPair(pair) ? pair.key : document.getIn(path.slice(0, length), true)
-    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line
+    if (isNode(node) && node.range) return lines.linePos(node.range[0])
   }
-  return 1
+  return {line: 1, col: 1}
 }
 
 function issueFaults(issue: z.core.$ZodIssue, locate: Locate): Fault[] {
@@ -110,7 +115,7 @@ const KINDS: Readonly<Record<string, string>> = {
 }
 
 /** Zod's findings in our words, for what has no words of its own; each continues "<where it is> …". */
-function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
+export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
       return issue.input === undefined ? 'is missing' : `must be ${KINDS[issue.expected] ?? issue.expected}`

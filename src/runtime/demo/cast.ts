@@ -108,7 +108,11 @@ export function configurationFor({ada, grace, ben}: Cast): string {
       {id: 'grace', discord: grace.id, github: 'grace', roles: ['developer']},
       {id: 'ben', discord: ben.id, github: 'ben', roles: ['designer']},
     ],
-    access: {'deploy-client': {roles: ['developer', 'tech_lead']}},
+    access: {
+      'deploy-client': {roles: ['developer', 'tech_lead']},
+      'take-over': {roles: ['developer', 'tech_lead']},
+      workflow: {roles: ['developer', 'tech_lead']},
+    },
   })
 }
 

@@ -30,6 +30,7 @@ export const HELP = [
   '  /deploy-client wait:true                   deploy, follow it to its end',
   '  /deploy-client wait:true target:production ref:v1.4.0',
   '  /cancel id:…                               stop one of yours (Tab lists them)',
+  '  /locks                                     what is locked, and who waits for it',
   '  /help                                      what the current person may run',
   '',
   '  as ben             be somebody else (ada, grace, ben, or anybody new)',

@@ -90,7 +90,7 @@ const scenes: readonly Scene[] = [
           kept: (talk.ackMs ?? Infinity) < 3000,
         },
         {
-          text: 'both agents listed',
+          text: 'the agents listed',
           kept:
             text.includes('deploy_client') &&
             text.includes('status_reporter') &&

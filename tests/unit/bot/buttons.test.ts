@@ -1,6 +1,6 @@
 import {expect, test} from 'vitest'
 import {permit, type AccessPolicy} from '../../../src/access/policy.ts'
-import {buttonDemand, BUTTONS, type ButtonAction} from '../../../src/bot/buttons.ts'
+import {answeringCommand, buttonDemand, BUTTONS, type CommandButton} from '../../../src/bot/buttons.ts'
 import {parseCustomId, customId} from '../../../src/integrations/discord/render.ts'
 import type {Invocation} from '../../../src/invocations/invocation.ts'
 import {loadFolder} from '../../../src/runtime/load-plugins.ts'
@@ -26,10 +26,10 @@ function anInvocation(command: string): Invocation {
   }
 }
 
-const mayPress = (actor: Actor, action: ButtonAction, command: string) =>
+const mayPress = (actor: Actor, action: CommandButton, command: string) =>
   permit(nobody, actor, buttonDemand(action, anInvocation(command), commands)).allowed
 
-test.each<[ButtonAction, string, boolean, boolean]>([
+test.each<[CommandButton, string, boolean, boolean]>([
   ['copy', 'deploy-client', true, true],
   ['cancel', 'deploy-client', true, false],
   ['cancel', 'status', true, false],
@@ -42,10 +42,14 @@ test.each<[ButtonAction, string, boolean, boolean]>([
 })
 
 test('every button has a demand, and an id that is understood again', () => {
-  for (const action of Object.keys(BUTTONS) as ButtonAction[]) {
-    expect(['everyone', 'owner', 'command']).toContain(
-      buttonDemand(action, anInvocation('status'), commands).kind,
-    )
+  for (const [action, demand] of Object.entries(BUTTONS)) {
+    expect(['everyone', 'owner', 'command']).toContain(demand)
     expect(parseCustomId(customId(action, anInvocation('status').id))?.action).toBe(action)
   }
+})
+
+test('an answer to a take-over is for the one who answers, and each is carried out', () => {
+  const takeOver = commands.get('take-over')
+  expect(takeOver && answeringCommand(takeOver)).toMatchObject({action: 'answer', visibility: 'private'})
+  expect(takeOver && answeringCommand(takeOver)).not.toHaveProperty('joinWithinMs')
 })

@@ -38,8 +38,9 @@ test('the usage and the options of a command are those of its declaration', () =
   )
 })
 
-test('the agents listed are the agents there are, each reached by a command there is', async () => {
+test('the agents listed are the agents there are, and a command that reaches one is there', async () => {
   const listed = await catalogueUnder({}).agents()
   expect(listed.map(agent => agent.id).sort()).toEqual([...agents.keys()].sort())
-  for (const {command} of listed) expect(commands.has(command?.slice(1) ?? ''), command).toBe(true)
+  for (const {command} of listed)
+    if (command !== undefined) expect(commands.has(command.slice(1)), command).toBe(true)
 })

@@ -204,6 +204,58 @@ describe('the verdict', () => {
       {kind: 'watch-timeout'},
     ],
     [
+      'gives a run that GitHub does not show any more the time to come back',
+      watching,
+      [
+        [1000, {type: 'run-hidden'}],
+        [30_999, {type: 'run-hidden'}],
+      ],
+      undefined,
+    ],
+    [
+      'is that we lost sight of the run, when it does not come back',
+      watching,
+      [
+        [1000, {type: 'run-hidden'}],
+        [31_000, {type: 'run-hidden'}],
+      ],
+      {kind: 'run-hidden'},
+    ],
+    [
+      'is that we lost sight of the run with GitHub’s reason, when it gives one',
+      watching,
+      [
+        [1000, {type: 'run-hidden', reason: 'Our token may not do this.'}],
+        [31_000, {type: 'run-hidden', reason: 'Our token may not do this.'}],
+      ],
+      {kind: 'run-hidden', reason: 'Our token may not do this.'},
+    ],
+    [
+      'starts anew to count when the run has come back',
+      watching,
+      [
+        [1000, {type: 'run-hidden'}],
+        [20_000, {type: 'run-observed', run: aRun(), jobs: []}],
+        [31_000, {type: 'run-hidden'}],
+      ],
+      undefined,
+    ],
+    [
+      'is never "still running" for a run that was out of sight to the last',
+      watching,
+      [
+        [WATCH - 1000, {type: 'run-hidden'}],
+        [WATCH, {type: 'look-failed'}],
+      ],
+      {kind: 'run-hidden'},
+    ],
+    [
+      'stays the conclusion of a run that is hidden after it ended',
+      {...watching, run: aRun({status: 'completed', conclusion: 'failure'})},
+      [[1000, {type: 'run-hidden'}]],
+      {kind: 'concluded', conclusion: 'failure'},
+    ],
+    [
       'gives a stop two minutes to take effect',
       watching,
       [

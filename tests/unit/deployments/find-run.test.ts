@@ -12,6 +12,8 @@ function aRun(changes: Partial<RunSummary> = {}): RunSummary {
     name: 'Client Deploy',
     displayTitle: 'Client Deploy',
     event: 'workflow_dispatch',
+    headSha: 'c0ffee0000000000000000000000000000000000',
+    path: '.github/workflows/client-deploy.yml',
     status: 'queued',
     conclusion: null,
     attempt: 1,

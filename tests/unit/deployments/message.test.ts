@@ -55,6 +55,11 @@ group('the first line', () => {
       '⏱️ client → production · still running after 1m 12s',
     ],
     [
+      'when GitHub does not show the run any more',
+      finished({kind: 'run-hidden'}),
+      '⚠️ client → production · lost sight of its run after 1m 12s',
+    ],
+    [
       'when the run was not found',
       finished({kind: 'not-found', unclear: false}),
       '⚠️ client → production · dispatched, run not located yet',
@@ -87,6 +92,7 @@ group('the first line', () => {
       fc.constantFrom<Verdict>(
         {kind: 'started'},
         {kind: 'watch-timeout'},
+        {kind: 'run-hidden', reason: 'success'},
         {kind: 'not-found', unclear: true},
         {kind: 'cancelled-before-start'},
         {kind: 'refused', reason: 'success'},
@@ -116,6 +122,14 @@ group('the message', () => {
       expect(text(state)).toContain('asked by grace · `9f3c21aa…`')
       expect(buttons(state)[0]).toBe('Copy id')
     }
+  })
+
+  test('says why a run is out of sight, and where to look', () => {
+    const deleted = text(finished({kind: 'run-hidden'}))
+    expect(deleted).toContain('it was deleted, or we lost access to its repository')
+    const forbidden = text(finished({kind: 'run-hidden', reason: 'Our GitHub token may not do this.'}))
+    expect(forbidden).toContain('does not let us see the run any more. Our GitHub token may not do this.')
+    for (const said of [deleted, forbidden]) expect(said).toContain('actions/workflows/client-deploy.yml')
   })
 
   test('shows the jobs, or the steps when there is one job only', () => {

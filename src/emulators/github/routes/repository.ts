@@ -106,24 +106,6 @@ export function repositoryRoutes({
       return ok(shapes.commit(repository, commitOf(repository, resolved.sha)))
     }),
     read(
-      'contents',
-      '/contents/*',
-      'repos/contents#get-repository-content',
-      'contents',
-      ({params, query}, repository) => {
-        const path = params['*'] ?? ''
-        const ref = query['ref'] ?? repository.defaultBranch
-        if (!resolveRef(repository, ref)) refuse(404, `No commit found for the ref ${ref}`)
-        const workflow =
-          repository.workflows.find(
-            candidate =>
-              `.github/workflows/${candidate.file}` === path &&
-              (candidate.onDefaultBranch || ref !== repository.defaultBranch),
-          ) ?? refuse(404, 'Not Found')
-        return ok(shapes.contentFile(repository, path, ref, workflow.definition.yaml))
-      },
-    ),
-    read(
       'permission',
       '/collaborators/:user/permission',
       'collaborators/collaborators#get-repository-permissions-for-a-user',

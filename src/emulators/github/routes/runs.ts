@@ -133,6 +133,33 @@ export function runRoutes({
         )
       },
     ),
+    {
+      name: 'checks',
+      method: 'GET',
+      path: '/repos/:owner/:repo/commits/:sha/check-runs',
+      docs: 'checks/runs#list-check-runs-for-a-git-reference',
+      for: 'repository',
+      permission: ['checks', 'read'],
+      handle(call, repository) {
+        runs.settle()
+        const sha = call.params['sha'] ?? ''
+        const checked = repository.runs
+          .filter(run => run.headSha === sha)
+          .flatMap(run => latest(run).jobs.map(job => ({run, job})))
+          .filter(({job}) => job.status !== 'blocked')
+        return page(call, checked, (some, total_count) => ({
+          total_count,
+          check_runs: some.map(({run, job}) => {
+            const {id, name, html_url, status, conclusion, started_at, completed_at, head_sha} = shapes.job(
+              run,
+              job,
+              latest(run).number,
+            )
+            return {id, name, html_url, status, conclusion, started_at, completed_at, head_sha}
+          }),
+        }))
+      },
+    },
     readRoute('run', '/runs/:run', 'actions/workflow-runs#get-a-workflow-run', (call, repository) =>
       ok(shapes.run(runOf(call, repository))),
     ),

@@ -34,6 +34,17 @@ const anyReply: fc.Arbitrary<Reply> = fc.record(
   {requiredKeys: ['state', 'title']},
 )
 
+test('a reply that is for one person pings that person, by an id of ours, and nobody named in its text', () => {
+  const body = renderReply({
+    state: 'waiting',
+    title: '<@222> asks',
+    lines: ['@everyone <@333>'],
+    mention: '111',
+  })
+  expect(body.content).toMatch(/ · <@111>$/)
+  expect(body.allowed_mentions).toEqual({parse: [], users: ['111']})
+})
+
 describe('any reply', () => {
   test('fits into a Discord message and pings nobody', () => {
     fc.assert(

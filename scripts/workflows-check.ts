@@ -1,0 +1,19 @@
+import {resolve} from 'node:path'
+import type {AgentDefinition} from '../src/sdk/index.ts'
+import {inCheckout} from '../src/platform/checkout.ts'
+import {loadFolder} from '../src/runtime/load-plugins.ts'
+import {describeFault} from '../src/workflows/definition/fault.ts'
+import {loadWorkflows} from '../src/workflows/definition/load.ts'
+
+/** Checks the workflows of this checkout, or of the folder given, against the agents there are. Exit code 1: faults. */
+const [folder] = process.argv.slice(2)
+const agents = await loadFolder<AgentDefinition>('agents', agent => agent.id)
+const {definitions, faults} = await loadWorkflows(
+  folder === undefined ? inCheckout('workflows') : resolve(folder),
+  agents,
+)
+for (const fault of faults) process.stdout.write(`❌ ${describeFault(fault)}\n`)
+if (faults.length === 0) {
+  const names = [...definitions.keys()]
+  process.stdout.write(`✅ ${names.length} workflows: ${names.join(', ') || 'none'}\n`)
+} else process.exitCode = 1

@@ -1,0 +1,135 @@
+/** Pull requests as plain data: what they change is the difference between two commits' files. */
+import {changedLines, unifiedDiff} from './diff.ts'
+import type {Ids} from './ids.ts'
+import {addCommit, addCommitOn, filesAt, type FileChanges, type RepositoryState} from './repositories.ts'
+
+export interface ReviewState {
+  readonly id: number
+  readonly author: string
+  body: string
+  readonly state: 'COMMENTED' | 'APPROVED' | 'CHANGES_REQUESTED' | 'PENDING'
+  readonly commit: string
+  readonly at: number
+}
+
+export interface PullState {
+  readonly id: number
+  readonly number: number
+  title: string
+  body: string
+  state: 'open' | 'closed'
+  readonly draft: boolean
+  readonly author: string
+  /** A branch of the repository, or of the fork. */
+  readonly head: string
+  /** `owner/name`; its commits are reached by no branch of the repository. */
+  readonly fork: string | undefined
+  /** Of a fork's branch, or of one that is gone since. */
+  lastHead: string
+  readonly base: string
+  /** Where the branches parted. */
+  readonly baseSha: string
+  readonly createdAt: number
+  readonly reviews: ReviewState[]
+}
+
+export interface NewPull {
+  readonly title: string
+  /** The next free one unless told. */
+  readonly number?: number
+  readonly body?: string
+  readonly author?: string
+  readonly draft?: boolean
+  /** Created with `files`, unless it is there. */
+  readonly head: string
+  readonly base?: string
+  readonly files?: FileChanges
+  /** The branch is in this repository. */
+  readonly fork?: string
+}
+
+export interface FileDifference {
+  readonly filename: string
+  readonly status: 'added' | 'removed' | 'modified'
+  readonly additions: number
+  readonly deletions: number
+  /** Absent for very large changes, as at GitHub. */
+  readonly patch?: string
+  readonly text: string
+}
+
+const LONGEST_PATCH = 400_000
+
+export function openPull(
+  repository: RepositoryState,
+  options: NewPull,
+  {ids, now}: {readonly ids: Ids; readonly now: () => number},
+): PullState {
+  const {base = repository.defaultBranch, author = repository.owner, head, fork, files} = options
+  const baseSha = repository.branches.get(base)
+  if (baseSha === undefined) throw new Error(`${repository.fullName} has no branch ${base}`)
+  const commit = {sha: ids.sha(), message: options.title, author, at: now()}
+  if (fork !== undefined) addCommitOn(repository, baseSha, commit, files ?? {})
+  else {
+    if (!repository.branches.has(head)) repository.branches.set(head, baseSha)
+    if (files) addCommit(repository, head, commit, files)
+  }
+  const pull: PullState = {
+    id: ids.next(),
+    number: options.number ?? Math.max(0, ...repository.pulls.map(({number}) => number)) + 1,
+    title: options.title,
+    body: options.body ?? '',
+    state: 'open',
+    draft: options.draft ?? false,
+    author,
+    head,
+    fork,
+    lastHead: commit.sha,
+    base,
+    baseSha,
+    createdAt: now(),
+    reviews: [],
+  }
+  repository.pulls.unshift(pull)
+  return pull
+}
+
+export function headOf(repository: RepositoryState, pull: PullState): string {
+  if (pull.fork === undefined) pull.lastHead = repository.branches.get(pull.head) ?? pull.lastHead
+  return pull.lastHead
+}
+
+export function pushTo(
+  repository: RepositoryState,
+  pull: PullState,
+  {message, files, sha, at}: {message: string; files: FileChanges; sha: string; at: number},
+): string {
+  const commit = {sha, message, author: pull.author, at}
+  if (pull.fork === undefined) addCommit(repository, pull.head, commit, files)
+  else addCommitOn(repository, pull.lastHead, commit, files)
+  pull.lastHead = sha
+  return sha
+}
+
+/** In order of their paths. */
+export function differences(repository: RepositoryState, pull: PullState): FileDifference[] {
+  const before = filesAt(repository, pull.baseSha)
+  const after = filesAt(repository, headOf(repository, pull))
+  return [...new Set([...before.keys(), ...after.keys()])].sort().flatMap((filename): FileDifference[] => {
+    const old = before.get(filename)
+    const text = after.get(filename)
+    if (old === text) return []
+    const {additions, deletions} = changedLines(old ?? '', text ?? '')
+    const patch = unifiedDiff(old ?? '', text ?? '')
+    return [
+      {
+        filename,
+        status: old === undefined ? 'added' : text === undefined ? 'removed' : 'modified',
+        additions,
+        deletions,
+        text: text ?? '',
+        ...(patch.length <= LONGEST_PATCH && {patch}),
+      },
+    ]
+  })
+}

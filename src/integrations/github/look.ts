@@ -1,0 +1,29 @@
+import type {Clock} from '../../kernel/clock.ts'
+import {AppError} from '../../kernel/errors.ts'
+import type {Look} from './code-host.ts'
+
+/**
+ * What was seen. Anything else becomes an AppError: UPSTREAM_REFUSED for what asking again won't change (`missing` is
+ * the sentence for what is not there), UPSTREAM_RATE_LIMITED and UPSTREAM_UNAVAILABLE for what may pass.
+ */
+export function valueOf<T>(look: Look<T>, missing: string, clock: Clock): T {
+  switch (look.kind) {
+    case 'seen':
+      return look.value
+    case 'missing':
+      throw new AppError('UPSTREAM_REFUSED', missing)
+    case 'refused':
+      throw new AppError('UPSTREAM_REFUSED', look.reason)
+    case 'slow-down':
+      throw new AppError('UPSTREAM_RATE_LIMITED', 'GitHub asks us to slow down.', {
+        retryAfterMs: Math.max(0, look.until - clock()),
+      })
+    case 'failed':
+      throw new AppError('UPSTREAM_UNAVAILABLE', 'GitHub did not answer.', {details: {reason: look.reason}})
+  }
+}
+
+/** The same where nothing being there is an answer, too. */
+export function valueIfAny<T>(look: Look<T>, clock: Clock): T | undefined {
+  return look.kind === 'missing' ? undefined : valueOf(look, '', clock)
+}

@@ -1,0 +1,87 @@
+import type {Pool} from 'pg'
+import type {Db} from '../platform/postgres.ts'
+
+/** A command that a run carries on. */
+export interface Follower {
+  /** The command's. */
+  readonly id: string
+  readonly run: string
+  readonly asker: string
+  /** Milliseconds since the epoch. */
+  readonly askedAt: number
+  /** Of the run as it is, and as the message shows it: the same only if there is nothing to tell. */
+  readonly current: string
+  readonly shown: string | null
+}
+
+const SELECT = `
+  select f.invocation_id as id, f.workflow_id as run, i.actor ->> 'name' as asker,
+    floor(extract(epoch from i.created_at) * 1000)::float8 as "askedAt", s.updated_at::text as current, f.shown::text as shown
+  from workflow_followers f
+  join workflow_state s on s.workflow_id = f.workflow_id
+  join invocations i on i.id = f.invocation_id
+  where f.ended_at is null and s.updated_at is distinct from f.shown`
+
+export type FollowerStore = ReturnType<typeof createFollowerStore>
+
+/** Which command follows which run, and how much of it its message shows. */
+export function createFollowerStore({pool}: {readonly pool: Pool}) {
+  return {
+    /** Once per command; again changes nothing. */
+    async insertWithin(db: Db, id: string, run: string): Promise<void> {
+      await db.query(
+        `insert into workflow_followers (invocation_id, workflow_id) values ($1, $2) on conflict do nothing`,
+        [id, run],
+      )
+    },
+
+    /** Those whose message does not show how their run stands. */
+    async behind(limit: number): Promise<readonly Follower[]> {
+      const {rows} = await pool.query<Follower>({
+        name: 'followers-behind',
+        text: `${SELECT} limit $1`,
+        values: [limit],
+      })
+      return rows
+    },
+
+    /** That one, if its message does not show how its run stands. */
+    async ifBehind(id: string): Promise<Follower | undefined> {
+      const {rows} = await pool.query<Follower>({
+        name: 'followers-if-behind',
+        text: `${SELECT} and f.invocation_id = $1`,
+        values: [id],
+      })
+      return rows[0]
+    },
+
+    /** Says that the message shows the run as it is, and maybe for the last time; false when another was faster. */
+    async showWithin(db: Db, {id, current, shown}: Follower, over: boolean): Promise<boolean> {
+      const {rowCount} = await db.query(
+        `update workflow_followers set shown = $2::timestamptz, ended_at = case when $4 then now() end
+         where invocation_id = $1 and ended_at is null and shown is not distinct from $3::timestamptz`,
+        [id, current, shown, over],
+      )
+      return rowCount === 1
+    },
+
+    /** The run that carries a command on. */
+    async runOf(id: string): Promise<string | undefined> {
+      const {rows} = await pool.query<{run: string}>(
+        'select workflow_id as run from workflow_followers where invocation_id = $1',
+        [id],
+      )
+      return rows[0]?.run
+    },
+
+    /** Whether the person started the run, or told it to go on after its end. */
+    async asked(run: string, actorId: string): Promise<boolean> {
+      const {rowCount} = await pool.query(
+        `select from workflow_followers f join invocations i on i.id = f.invocation_id
+         where f.workflow_id = $1 and i.actor ->> 'id' = $2 limit 1`,
+        [run, actorId],
+      )
+      return (rowCount ?? 0) > 0
+    },
+  }
+}
