@@ -6,7 +6,17 @@ const floors = [
   ['integrations'],
   ['events'],
   ['registry', 'locks', 'access', 'audit', 'invocations'],
-  ['workflows', 'approvals', 'deployments', 'pipelines', 'reviews', 'documentation', 'notifications', 'evaluation', 'conversations'],
+  [
+    'workflows',
+    'approvals',
+    'deployments',
+    'pipelines',
+    'reviews',
+    'documentation',
+    'notifications',
+    'evaluation',
+    'conversations',
+  ],
   ['bot', 'worker', 'api', 'emulators'],
   ['runtime'],
 ]

@@ -126,5 +126,6 @@ export async function commands({
 }
 
 export {bus} from './bus-adapter.ts'
+export {evaluation} from './evaluation-adapter.ts'
 export {locks} from './locks-adapter.ts'
 export {workflows} from './workflows-adapter.ts'

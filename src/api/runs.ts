@@ -26,12 +26,13 @@ const step = z.object({
   started_at: time.nullable(),
   ended_at: time.nullable(),
 })
-const run = z.object({
+const runShape = z.object({
   id: z.string(),
   workflow: z.string(),
   status,
   current_step: z.string(),
   waiting_for: z.object({kind: z.string(), id: z.string()}).nullable(),
+  held: z.boolean().optional().describe('it was told to pause, whatever else it waits for; absent in lists'),
   progress: z.object({total: z.int(), completed: z.int(), failed: z.int(), percentage: z.number()}),
   steps: z.array(step).optional().describe('absent in lists'),
   version: z.int(),
@@ -121,17 +122,18 @@ export function runRoutes({
             'Runs can’t be planned from a description here. Name a workflow.',
           )
         const key = header(request, 'idempotency-key')
-        const {
-          id,
-          status: standing,
-          correlationId,
-        } = await launch({
+        const run = await launch({
           workflow,
           input,
           ...(key === undefined ? {} : {sourceId: `http ${given(key, text(200))}`}),
           metadata: {requester: 'the HTTP API'},
         })
-        const answer = {id, workflow, status: standing, correlation_id: correlationId}
+        const answer = {
+          id: run.id,
+          workflow: run.workflow,
+          status: run.status,
+          correlation_id: run.correlationId,
+        }
         return reply.status(202).send(answer satisfies z.output<typeof started>)
       },
     )
@@ -144,7 +146,7 @@ export function runRoutes({
           about: {
             summary: 'Runs, the newest first, without their steps',
             query: listing,
-            answers: {200: {description: 'the runs', content: z.object({runs: z.array(run)})}},
+            answers: {200: {description: 'the runs', content: z.object({runs: z.array(runShape)})}},
           },
         },
       },
@@ -159,7 +161,10 @@ export function runRoutes({
       {
         config: {
           access: 'token',
-          about: {summary: 'One run with its steps', answers: {200: {description: 'the run', content: run}}},
+          about: {
+            summary: 'One run with its steps',
+            answers: {200: {description: 'the run', content: runShape}},
+          },
         },
       },
       async request => found(idOf(request)),
@@ -171,7 +176,7 @@ export function runRoutes({
         {
           config: {
             access: 'token',
-            about: {summary, body: order, answers: {200: {description: 'it was told', content: run}}},
+            about: {summary, body: order, answers: {200: {description: 'it was told', content: runShape}}},
           },
         },
         async request => {
@@ -191,7 +196,7 @@ export function runRoutes({
           about: {
             summary: 'Let a failed or cancelled run go on',
             body: retryOrder,
-            answers: {200: {description: 'it was told', content: run}},
+            answers: {200: {description: 'it was told', content: runShape}},
           },
         },
       },
@@ -235,13 +240,15 @@ export function runRoutes({
             streams.delete(gone)
             stream.end()
           })
-        return reply
-          .type('text/event-stream')
-          .header('cache-control', 'no-store')
-          // Else it would be kept for the next request, and a server that closes would wait for that.
-          .header('connection', 'close')
-          .header('x-accel-buffering', 'no')
-          .send(stream)
+        return (
+          reply
+            .type('text/event-stream')
+            .header('cache-control', 'no-store')
+            // Else it would be kept for the next request, and a server that closes would wait for that.
+            .header('connection', 'close')
+            .header('x-accel-buffering', 'no')
+            .send(stream)
+        )
       },
     )
 

@@ -20,7 +20,7 @@ export interface HouseWorkflows {
   readonly library: Library
   readonly store: WorkflowStore
   /** As of now: with the engine once this process carries runs on itself. */
-  service(): Workflows
+  readonly service: () => Workflows
   /** From here on this process carries runs on. */
   startEngine(services: Services): Promise<RunningEngine>
 }

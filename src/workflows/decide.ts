@@ -37,7 +37,7 @@ const TIMEOUT: Fault = {code: 'TIMEOUT', message: 'It took too long.'}
  * repeated, not allowed) has neither facts nor effects. The run given stays as it was, so a decision whose commit is
  * refused is simply dropped. The cost is that of what changes, not of the run.
  *
- * Relies on the steps that were generated for the run to compile: see `checkGenerated` in src/workflows/place.ts.
+ * Relies on the steps that were generated for the run to compile: see `checkSteps` in src/workflows/place.ts.
  */
 export function decide(plan: Plan, run: Run, message: Message, context: Context): Decision {
   const turn: Turn = {plan, context, at: message.at, run, facts: [], effects: [], ended: []}

@@ -14,7 +14,7 @@ import {effectsOf} from './effects.ts'
 import {evolve, isOver, newRun, type Fact} from './evolve.ts'
 import type {WorkflowMetrics} from './metrics.ts'
 import {holdOwnership} from './owner.ts'
-import {checkGenerated} from './place.ts'
+import {checkSteps} from './place.ts'
 import type {Plan} from './plan.ts'
 import {parked, progress, statusOf, waitingFor, wakeAt} from './progress.ts'
 import type {Effect, Fault, Message, Run, RunStatus} from './run.ts'
@@ -70,8 +70,10 @@ interface Live {
   /** Messages of its inbox that were read; `taken` of them are accounted for in Postgres. */
   seen: number
   taken: number
-  /** Not decided upon. */
-  pending: Message[]
+  /** Read from the inbox, in its order, and not yet accounted for by a commit; the run's beginning before all else. */
+  readonly inbox: Message[]
+  /** What came up here and was not decided upon. */
+  readonly pending: Message[]
   /** The inbox may have something that was not read. */
   told: boolean
   turning: boolean
@@ -195,7 +197,7 @@ export async function startEngine(options: EngineOptions) {
     try {
       plan = await planOf(definition)
       for (const facts of journal) for (const fact of facts) run = evolve(run, fact)
-      checkGenerated(plan, run)
+      checkSteps(plan, run)
     } catch (error) {
       if (isTransient(error)) return
       const reason = toError(error).message
@@ -211,8 +213,11 @@ export async function startEngine(options: EngineOptions) {
     live.seen = snapshot.inbox
     live.taken = snapshot.inbox - messages.length
     const at = clock()
-    live.pending =
-      journal.length === 0 ? [{kind: 'begin', at}, ...messages] : [...messages, {kind: 'taken-over', at}]
+    if (journal.length === 0) live.inbox.push({kind: 'begin', at}, ...messages)
+    else {
+      live.inbox.push(...messages)
+      live.pending.push({kind: 'taken-over', at})
+    }
     live.pending.push({kind: 'clock', at})
     runs.set(id, live)
     void turn(live)
@@ -299,24 +304,28 @@ export async function startEngine(options: EngineOptions) {
   /** Decides on what came, commits, performs; until nothing more has come. */
   async function turn(live: Live): Promise<void> {
     live.turning = true
-    let messages: Message[] = []
+    const atHand: Message[] = []
     try {
       do {
         if (live.told) {
           live.told = false
           const told = await store.messages(live.id, live.seen)
           live.seen += told.length
-          // Ahead of what was at hand: should these say stop, nothing starts because of that.
-          messages = [...told, ...messages]
+          live.inbox.push(...told)
         }
-        messages.push(...live.pending.splice(0))
-        const decision = decideOn(live, messages)
+        atHand.push(...live.pending.splice(0))
+        // The inbox ahead of what is at hand: should it say stop, nothing starts because of that.
+        const decision = decideOn(live, [...live.inbox, ...atHand])
         if (needsCommit(live, decision) && !(await commit(live, decision))) continue
-        messages = []
+        live.inbox.length = 0
+        atHand.length = 0
         live.run = decision.run
         if (decision.parks) park(live)
         perform(live, decision.effects)
-      } while (!live.gone && (messages.length > 0 || live.pending.length > 0 || live.told))
+      } while (
+        !live.gone &&
+        (live.inbox.length > 0 || atHand.length > 0 || live.pending.length > 0 || live.told)
+      )
       if (!live.gone) setTimer(live)
     } catch (error) {
       log.error(
@@ -601,6 +610,7 @@ export async function startEngine(options: EngineOptions) {
       seq: 0,
       seen: 0,
       taken: 0,
+      inbox: [],
       pending: [],
       told: false,
       turning: false,
@@ -662,13 +672,14 @@ export async function startEngine(options: EngineOptions) {
           perform(live, decision.effects)
           if (!live.gone) setTimer(live)
         } else {
-          live.pending.push({kind: 'begin', at})
+          live.inbox.push({kind: 'begin', at})
         }
         return true
       } finally {
         live.turning = false
         if (!created) leave(live)
-        else if (!live.gone && (live.pending.length > 0 || live.told)) void turn(live)
+        else if (!live.gone && (live.inbox.length > 0 || live.pending.length > 0 || live.told))
+          void turn(live)
       }
     },
 

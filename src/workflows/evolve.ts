@@ -1,3 +1,4 @@
+import {AppError} from '../kernel/errors.ts'
 import type {Json} from '../kernel/json.ts'
 import {lockToken} from './derive.ts'
 import type {Fact} from './fact.ts'
@@ -219,7 +220,16 @@ export function evolve(run: Run, fact: Fact): Run {
         endedAt: at,
       }
     }
+
+    default:
+      // Of a version to come, or of a past that was forgotten: carrying on without it would be another run.
+      throw new AppError('INVARIANT_BROKEN', `This version does not know a fact of its journal: ${told(fact)}.`)
   }
+}
+
+function told(fact: never): string {
+  const {is, path} = fact as {readonly is?: unknown; readonly path?: unknown}
+  return typeof path === 'string' ? `"${String(is)}" of step ${path}` : `"${String(is)}"`
 }
 
 const TOLD = {paused: 'pause', resumed: 'resume', cancelling: 'cancel'} as const

@@ -7,8 +7,6 @@ export interface Follower {
   readonly id: string
   readonly run: string
   readonly asker: string
-  /** Milliseconds since the epoch. */
-  readonly askedAt: number
   /** Of the run as it is, and as the message shows it: the same only if there is nothing to tell. */
   readonly current: string
   readonly shown: string | null
@@ -16,7 +14,7 @@ export interface Follower {
 
 const SELECT = `
   select f.invocation_id as id, f.workflow_id as run, i.actor ->> 'name' as asker,
-    floor(extract(epoch from i.created_at) * 1000)::float8 as "askedAt", s.updated_at::text as current, f.shown::text as shown
+    s.updated_at::text as current, f.shown::text as shown
   from workflow_followers f
   join workflow_state s on s.workflow_id = f.workflow_id
   join invocations i on i.id = f.invocation_id

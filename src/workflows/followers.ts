@@ -43,11 +43,11 @@ export function createFollowers({
   readonly log: Logger
 }) {
   async function refresh(follower: Follower): Promise<void> {
-    const {id, asker, askedAt} = follower
+    const {id, asker} = follower
     const run = await workflows().get(follower.run)
     if (!run) return
     const over = isOver(run.status)
-    const asked = {by: asker, correlationId: id, at: askedAt}
+    const asked = {by: asker, correlationId: id}
     let ended: EndedCommand | undefined
     const shown = await transaction(pool, async db => {
       if (!(await store.showWithin(db, follower, over))) return false

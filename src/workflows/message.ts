@@ -10,8 +10,6 @@ import {topOf, type ShownRun, type ShownStep} from './shown.ts'
 export interface Asked {
   readonly by: string
   readonly correlationId: string
-  /** Milliseconds since the epoch. */
-  readonly at: number
 }
 
 interface Telling {
@@ -70,7 +68,14 @@ function titleOf({workflow}: ShownRun, words: string): string {
 
 /** How it stands, as a state and in words. */
 export function standing(
-  {status, waiting_for: waiting, current_step: step, started_at: startedAt, completed_at: endedAt}: ShownRun,
+  {
+    status,
+    held,
+    waiting_for: waiting,
+    current_step: step,
+    started_at: startedAt,
+    completed_at: endedAt,
+  }: ShownRun,
   now: number,
 ): {readonly state: ReplyState; readonly words: string} {
   const took = formatDuration((endedAt === null ? now : Date.parse(endedAt)) - Date.parse(startedAt))
@@ -86,6 +91,7 @@ export function standing(
     case 'cancelled':
       return {state: 'other', words: `cancelled after ${took}`}
     case 'paused':
+      if (held) return {state: 'other', words: 'paused'}
       switch (waiting?.kind) {
         case 'approval':
           return {state: 'waiting', words: 'waits for approval'}
@@ -187,7 +193,7 @@ function marked({id, status, attempt}: Pick<ShownStep, 'id' | 'status' | 'attemp
   return `${GLYPHS[status]} ${plain(id, 40)}${attempt > 1 ? ` (${attempt}.)` : ''}`
 }
 
-function controls({id, status, waiting_for: waiting}: ShownRun): Control[] {
+function controls({id, status, held = false}: ShownRun): Control[] {
   const button = (label: string, action: string, style: 'primary' | 'secondary' | 'danger'): Control => ({
     kind: 'action',
     label,
@@ -197,9 +203,8 @@ function controls({id, status, waiting_for: waiting}: ShownRun): Control[] {
   })
   if (status === 'failed' || status === 'cancelled') return [button('Retry', 'retry-run', 'primary')]
   if (isOver(status)) return []
-  const paused = status === 'paused' && waiting?.kind === 'operator'
   return [
-    paused ? button('Resume', 'resume-run', 'primary') : button('Pause', 'pause-run', 'secondary'),
+    held ? button('Resume', 'resume-run', 'primary') : button('Pause', 'pause-run', 'secondary'),
     button('Cancel', 'cancel-run', 'danger'),
   ]
 }

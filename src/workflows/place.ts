@@ -94,10 +94,10 @@ export function placeAt(plan: Plan, run: Run, path: string): Place | undefined {
 }
 
 /**
- * Before a run is carried on by another version: throws INVALID_INPUT, naming the step, when steps that were generated
- * for it do not compile any more. `decide` relies on it.
+ * Before a run is carried on by another version: throws INVALID_INPUT, naming the step, when the plan does not lead to a step
+ * that the run has touched, or steps that were generated for it do not compile any more. `decide` relies on it.
  */
-export function checkGenerated(plan: Plan, run: Run): void {
+export function checkSteps(plan: Plan, run: Run): void {
   for (const path of run.generated.keys()) {
     try {
       placeAt(plan, run, `${path}/`)
@@ -110,5 +110,9 @@ export function checkGenerated(plan: Plan, run: Run): void {
         },
       )
     }
+  }
+  for (const path of run.steps.keys()) {
+    if (!placeAt(plan, run, path))
+      throw new AppError('INVALID_INPUT', `Step ${path} is under way, and its definition has no such step.`)
   }
 }

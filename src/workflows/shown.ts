@@ -10,6 +10,8 @@ export interface ShownRun {
   readonly status: RunStatus
   readonly current_step: string
   readonly waiting_for: {readonly kind: string; readonly id: string} | null
+  /** An operator told it to pause, whatever else it waits for. Absent in lists. */
+  readonly held?: boolean
   readonly progress: {
     readonly total: number
     readonly completed: number
@@ -66,7 +68,12 @@ export function showRow(row: RunRow): ShownRun {
 /** With its steps: those of the top level in the plan's order, also before they are touched, with what is inside them. */
 export function showRun(row: RunRow, run: Run, plan: Plan | undefined): ShownRun {
   const shown = showRow(row)
-  return {...shown, error: run.error ?? shown.error, steps: stepsOf(run, plan)}
+  return {
+    ...shown,
+    held: run.status === 'paused',
+    error: run.error ?? shown.error,
+    steps: stepsOf(run, plan),
+  }
 }
 
 function stepsOf(run: Run, plan: Plan | undefined): readonly ShownStep[] {

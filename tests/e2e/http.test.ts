@@ -146,6 +146,10 @@ describe('the HTTP side of a running product', () => {
         'command_duration_seconds',
         'deploy_phase_seconds',
         'bullmq_job_count',
+        'workflows_active',
+        'workflow_duration_seconds',
+        'workflow_steps_total',
+        'workflow_failures_total',
         'process_cpu_seconds_total',
         'process_resident_memory_bytes',
         'nodejs_eventloop_lag_seconds',
@@ -220,7 +224,15 @@ describe('the HTTP side of a running product', () => {
         '/metrics',
         '/openapi.json',
         '/register',
+        '/runs',
+        '/runs/{id}',
+        '/runs/{id}/cancel',
+        '/runs/{id}/events',
+        '/runs/{id}/pause',
+        '/runs/{id}/resume',
+        '/runs/{id}/retry',
         '/webhooks/github',
+        '/workflows/execute',
       ])
       const operations = Object.values(paths).flatMap(path => Object.values(path))
       expect(new Set(operations.map(operation => operation.operationId)).size).toBe(operations.length)

@@ -119,7 +119,9 @@ describe('pr-deployment from Discord', () => {
       `/workflow action:run workflow:pr-deployment input:pr_number=${pull.number} repo_url=acme/web`,
     )
     await says(talk, '⏳ pr-deployment · waits for approval')
-    expect(textOf(talk.reply())).toContain('🟢 target → 🟢 code\\_review → 🟢 test → ⏳ approval → ⚪ release')
+    expect(textOf(talk.reply())).toContain(
+      '🟢 target → 🟢 code\\_review → 🟢 test → ⏳ approval → ⚪ release',
+    )
     expect(shipped()).toEqual([])
     const id = runIdIn(talk)
     expect((await call('GET', `/runs/${id}`)).body).toMatchObject({
@@ -190,7 +192,9 @@ describe('pr-deployment from Discord', () => {
     const id = runIdIn(talk)
     await says(await world.bob.presses(story, 'Pause'), `✅ ${id} · paused`)
     await says(await world.bob.runs(`/workflow action:pause run:${id}`), "can't be told to pause")
-    await says(await world.bob.runs(`/workflow action:resume run:${id}`), `✅ ${id} · goes on`)
+    await says(talk, '⚪ pr-deployment · paused')
+    await says(await world.bob.presses(story, 'Resume'), `✅ ${id} · goes on`)
+    await says(talk, 'waits for approval')
     await says(await world.bob.presses(story, 'Cancel'), `✅ ${id} · is being cancelled`)
     await says(talk, '⚪ pr-deployment · cancelled after')
     const retried = await world.bob.presses(story, 'Retry')

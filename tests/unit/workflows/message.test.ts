@@ -4,7 +4,7 @@ import {closing, describe as draw} from '../../../src/workflows/message.ts'
 import type {ShownRun, ShownStep} from '../../../src/workflows/shown.ts'
 
 const NOW = Date.parse('2026-01-01T12:02:15Z')
-const asked = {by: 'ada', correlationId: '9f3c21aa-5b1e-4d7a-9c55-0d6a1f4b7e21', at: NOW}
+const asked = {by: 'ada', correlationId: '9f3c21aa-5b1e-4d7a-9c55-0d6a1f4b7e21'}
 const telling = {asked, redact: (text: string) => text.replaceAll('hunter2', '[hidden]'), now: NOW}
 
 const aStep = (id: string, status: ShownStep['status'], more: Partial<ShownStep> = {}): ShownStep => ({
@@ -96,7 +96,7 @@ test.each([
     ['Pause', 'Cancel'],
   ],
   [
-    {status: 'paused', waiting_for: {kind: 'operator', id: 'x'}},
+    {status: 'paused', held: true, waiting_for: {kind: 'approval', id: 'approval:approve'}},
     'other',
     'pr-deployment · paused',
     ['Resume', 'Cancel'],
