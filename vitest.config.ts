@@ -1,6 +1,10 @@
 import {defineConfig} from 'vitest/config'
 
-const needsServers = {globalSetup: ['tests/support/global-setup.ts']}
+const needsServers = {
+  globalSetup: ['tests/support/global-setup.ts'],
+  // A shared machine may stand still for seconds; what is broken fails twice.
+  retry: process.env['CI'] ? 1 : 0,
+}
 
 /** Unit tests start nothing; the other projects share one embedded Postgres and one Redis for the whole run. */
 export default defineConfig({

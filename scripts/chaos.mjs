@@ -1,6 +1,6 @@
 // `npm run chaos -- --runs 100 --seed 1`: kills processes in every phase of a watched deploy, one seed a run.
 // A failing seed prints its timeline; `--runs 1 --seed <it>` plays it again. `--at-once` worlds live at a time.
-// `npm run chaos -- locks` and `-- bus`: the long forms of tests that the suite has in short.
+// `npm run chaos -- locks`, `-- bus` and `-- workflows`: the long forms of tests that the suite has in short.
 import process from 'node:process'
 import {parseArgs} from 'node:util'
 import {startVitest} from 'vitest/node'
@@ -14,6 +14,8 @@ const LONG_FORMS = {
     files: ['tests/integration/events-two-processes.test.ts', 'tests/integration/registry-processes.test.ts'],
     env: {SIGNALBOX_LONG: '1'},
   },
+  // 5,000 runs of workflows while their workers are killed each second and Postgres goes away every 5 to 20 s.
+  workflows: {project: 'chaos', files: ['tests/chaos/workflows.test.ts'], env: {CHAOS_WORKFLOWS: '5000'}},
 }
 
 const {values, positionals} = parseArgs({

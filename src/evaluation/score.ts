@@ -111,7 +111,9 @@ export function evaluate(
       ? [`A task takes ${averageTime.toFixed(1)} s on average: split the slow ones, or let more run at once.`]
       : []),
     ...(averageScore < MIN_QUALITY
-      ? [`The tasks score ${averageScore.toFixed(0)} on average, under ${MIN_QUALITY}: ask for fuller output.`]
+      ? [
+          `The tasks score ${averageScore.toFixed(0)} on average, under ${MIN_QUALITY}: ask for fuller output.`,
+        ]
       : []),
     ...(tasksWithIssues > 0 ? [`Tasks with issues: ${tasksWithIssues} of ${tasks.length}.`] : []),
     ...failing.map(agent => `${agent} succeeds in ${percent(successRates[agent] ?? 0)} of its tasks.`),
@@ -194,7 +196,9 @@ function fieldsOf(output: Json): number {
 function issuesOf({task_id, success, errors, execution_time}: TaskResult): string[] {
   return [
     ...(success ? [] : [`${task_id} failed`]),
-    ...(errors.length > 0 ? [`${task_id} had ${errors.length} ${errors.length === 1 ? 'error' : 'errors'}`] : []),
+    ...(errors.length > 0
+      ? [`${task_id} had ${errors.length} ${errors.length === 1 ? 'error' : 'errors'}`]
+      : []),
     ...(execution_time > SLOW_SECONDS ? [`${task_id} was slow: ${execution_time.toFixed(1)} s`] : []),
   ]
 }

@@ -1,6 +1,8 @@
 import {createHash} from 'node:crypto'
+import {setTimeout as sleep} from 'node:timers/promises'
 import {AppError} from '../kernel/errors.ts'
 import type {Json} from '../kernel/json.ts'
+import {isTransient} from '../platform/postgres.ts'
 import type {EffectSteps} from '../sdk/agent.ts'
 import {effectKey, type Performer, type WorkflowStore} from './store.ts'
 
@@ -15,6 +17,8 @@ export interface EffectfulAttempt {
   /** Told when an effect met a pause: whatever the action makes of that, its attempt is to go on after it. */
   readonly onInterrupted: () => void
 }
+
+const FINISH_AGAIN_MS = 200
 
 /**
  * The `effect` of an action's context. Each effect has a row in Postgres that is inserted before it begins, under the
@@ -70,9 +74,17 @@ export function effectsOf(
       return await finish(await how.run(id))
     }
 
+    /** It happened: while Postgres is away its record waits, for another attempt would do it again. */
     async function finish(result: T): Promise<T> {
-      await store.finishEffect(key, result)
-      return result
+      for (;;) {
+        try {
+          await store.finishEffect(key, result)
+          return result
+        } catch (error) {
+          if (signal.aborted || !isTransient(error)) throw error
+          await sleep(FINISH_AGAIN_MS)
+        }
+      }
     }
   }
 }

@@ -223,7 +223,10 @@ export function evolve(run: Run, fact: Fact): Run {
 
     default:
       // Of a version to come, or of a past that was forgotten: carrying on without it would be another run.
-      throw new AppError('INVARIANT_BROKEN', `This version does not know a fact of its journal: ${told(fact)}.`)
+      throw new AppError(
+        'INVARIANT_BROKEN',
+        `This version does not know a fact of its journal: ${told(fact)}.`,
+      )
   }
 }
 

@@ -58,14 +58,14 @@ describe.each([
       const ran: string[] = []
       work(async job => void ran.push(job.name))
       await expect.poll(() => ran.length, {timeout: 20_000}).toBe(12)
-      expect(ran).toEqual(
-        PRIORITIES.flatMap(priority => [1, 2, 3].map(n => `${priority} ${n}`)),
-      )
+      expect(ran).toEqual(PRIORITIES.flatMap(priority => [1, 2, 3].map(n => `${priority} ${n}`)))
     },
   )
 
   orch(
-    name('ORCH-017 a flaky job ends completed, a hopeless one failed after its retries, with exponential gaps'),
+    name(
+      'ORCH-017 a flaky job ends completed, a hopeless one failed after its retries, with exponential gaps',
+    ),
     async () => {
       const at: Record<string, number[]> = {flaky: [], hopeless: []}
       const attempts: Record<string, number[]> = {flaky: [], hopeless: []}

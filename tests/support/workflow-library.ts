@@ -32,7 +32,7 @@ export function anAgent(id: string, actions: Readonly<Record<string, TestActionR
           description: name,
           input: z.record(z.string(), z.json()),
           async run(input, context) {
-            const output = await run(input as Readonly<Record<string, Json>>, context)
+            const output = await run(input, context)
             return {kind: 'replied', reply: {state: 'ok', title: name}, output: output ?? null}
           },
         }),

@@ -35,7 +35,9 @@ export function play(
     if (decision.facts.length > 0) commits.push(decision.facts)
     for (const effect of message.kind === 'taken-over' ? outstanding(plan, run) : decision.effects)
       if (goesOn(effect)) queue.push(...answersTo(effect))
-    for (const [, {status, awaits}] of message.kind === 'taken-over' || decision.facts.length > 0 ? run.open : [])
+    for (const [, {status, awaits}] of message.kind === 'taken-over' || decision.facts.length > 0
+      ? run.open
+      : [])
       if (status === 'waiting' && awaits?.kind === 'signal' && !queue.some(other => other.kind === 'signal'))
         queue.push(...signalled(awaits.id))
   }
@@ -61,7 +63,9 @@ export function play(
       case 'lock':
         return [{kind: 'lock-granted', path: effect.path, token: effect.token, fence: 1, at}]
       case 'start-child':
-        return [{kind: 'child-ended', path: effect.path, id: effect.id, status: 'completed', result: 'child', at}]
+        return [
+          {kind: 'child-ended', path: effect.path, id: effect.id, status: 'completed', result: 'child', at},
+        ]
       case 'request-approval':
         return [{kind: 'signal', id: effect.signal, name: effect.signal, payload: {approved: true}, at}]
       default:

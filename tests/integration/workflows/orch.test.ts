@@ -39,12 +39,12 @@ afterEach(async () => {
 /** Answers what it is told to, after the time it is told to take. */
 const work: TestActionRun = async ({say = null, ms = 0}) => {
   await sleep(ms as number)
-  done.push(String(say))
+  done.push(say as string)
   return say
 }
 const broken: TestActionRun = ({say = 'broken'}) => {
   done.push(`tried ${say as string}`)
-  throw new Error(String(say))
+  throw new Error(say as string)
 }
 
 async function open(
@@ -65,8 +65,7 @@ async function endOf({workflows}: TestWorkflows, workflow: string, input: Json =
 
 const statesOf = (run: ShownRun | undefined) =>
   Object.fromEntries((run?.steps ?? []).map(({id, status}) => [id, status]))
-const took = ({started_at, completed_at}: ShownRun) =>
-  Date.parse(completed_at ?? '') - Date.parse(started_at)
+const took = ({started_at, completed_at}: ShownRun) => Date.parse(completed_at ?? '') - Date.parse(started_at)
 
 /** A step in the YAML of a workflow. */
 const step = (id: string, more = '', action = 'work') =>
@@ -156,7 +155,8 @@ steps:
   expect(run.result).toEqual({a: 'first', b: 'first second', c: 'first second third'})
   const steps = run.steps ?? []
   for (const [n, {started_at}] of steps.entries())
-    if (n > 0) expect(Date.parse(started_at ?? '')).toBeGreaterThanOrEqual(Date.parse(steps[n - 1]?.ended_at ?? ''))
+    if (n > 0)
+      expect(Date.parse(started_at ?? '')).toBeGreaterThanOrEqual(Date.parse(steps[n - 1]?.ended_at ?? ''))
   // The whole takes as long as its parts together.
   expect(took(run)).toBeGreaterThanOrEqual(360 - 5)
 })

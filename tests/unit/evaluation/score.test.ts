@@ -1,5 +1,11 @@
 import {describe, expect, test} from 'vitest'
-import {evaluate, gradeOf, regressionOf, type Evaluation, type TaskResult} from '../../../src/evaluation/score.ts'
+import {
+  evaluate,
+  gradeOf,
+  regressionOf,
+  type Evaluation,
+  type TaskResult,
+} from '../../../src/evaluation/score.ts'
 
 const task = (more: Partial<TaskResult> = {}): TaskResult => ({
   task_id: 't1',

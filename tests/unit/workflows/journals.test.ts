@@ -163,7 +163,12 @@ const libraryWith = (agents: readonly AgentDefinition[]) => libraryOf([CHILD], a
 function resumed({workflow, definition}: Recorded, run: Run): Recorded['end'] {
   const plan = libraryWith([worker]).compile(workflow, definition)
   const at = (run.startedAt ?? START) + 1_000
-  const {run: after} = play(plan, run, {kind: 'taken-over', at}, worldOf(() => false))
+  const {run: after} = play(
+    plan,
+    run,
+    {kind: 'taken-over', at},
+    worldOf(() => false),
+  )
   return {status: after.status, result: after.result, undone: asJson(after.undone)}
 }
 
@@ -173,12 +178,7 @@ function record({name, definition, input = {}, leaves}: Scenario): void {
   const {library} = libraryOf([definition, CHILD], [worker])
   const present = library.current(name)
   if (!present) throw new Error(`the definition of ${name} has another name`)
-  const {run, commits} = play(
-    present.plan,
-    begun(name, input),
-    {kind: 'begin', at: START},
-    worldOf(leaves),
-  )
+  const {run, commits} = play(present.plan, begun(name, input), {kind: 'begin', at: START}, worldOf(leaves))
   const left = {
     definition: present.body,
     workflow: name,
