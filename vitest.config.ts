@@ -6,18 +6,31 @@ const needsServers = {
   retry: process.env['CI'] ? 1 : 0,
 }
 
+/** Mostly asleep until a server answers or a time has come: two cores carry more of them than two. */
+const waitsMoreThanWorks = {maxWorkers: 3}
+
 /** Unit tests start nothing; the other projects share one embedded Postgres and one Redis for the whole run. */
 export default defineConfig({
   test: {
     reporters: ['default'],
     projects: [
-      {test: {name: 'unit', include: ['tests/unit/**/*.test.ts'], testTimeout: 10_000}},
+      {
+        test: {
+          name: 'unit',
+          include: ['tests/unit/**/*.test.ts'],
+          testTimeout: 10_000,
+          maxWorkers: 2,
+          sequence: {groupOrder: 0},
+        },
+      },
       {
         test: {
           name: 'contract',
           include: ['tests/contract/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          ...waitsMoreThanWorks,
+          sequence: {groupOrder: 1},
           ...needsServers,
         },
       },
@@ -27,6 +40,8 @@ export default defineConfig({
           include: ['tests/integration/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          ...waitsMoreThanWorks,
+          sequence: {groupOrder: 1},
           ...needsServers,
         },
       },
@@ -36,8 +51,8 @@ export default defineConfig({
           include: ['tests/e2e/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
-          sequence: {groupOrder: 1},
+          ...waitsMoreThanWorks,
+          sequence: {groupOrder: 2},
           ...needsServers,
         },
       },
@@ -48,7 +63,7 @@ export default defineConfig({
           testTimeout: 600_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
-          sequence: {groupOrder: 2},
+          sequence: {groupOrder: 3},
           ...needsServers,
         },
       },
