@@ -239,12 +239,13 @@ test('one scrape of the running product after traffic shows the 19, with exact n
   world.github.repository('acme/web').workflow('client-deploy.yml', {
     name: 'Client Deploy',
     inputs: {correlation_id: {required: true}, requester: {required: true}, VITE_API_BASE: {}},
-    jobs: [{name: 'deploy', steps: [{name: 'Upload', ms: 60_000}]}],
+    jobs: [{name: 'deploy', steps: [{name: 'Upload', ms: 120_000}]}],
   })
-  const [first, second] = [
-    await world.ada.runs('/deploy-client wait:true'),
-    await world.root.runs('/deploy-client wait:true'),
-  ]
+  // One after the other: the queue promises no order to commands given at the same time.
+  const first = await world.ada.runs('/deploy-client wait:true')
+  await says(first, 'Upload')
+  const second = await world.root.runs('/deploy-client wait:true')
+  await says(second, 'in line')
   const third = await world.bob.runs('/deploy-client wait:true')
   await says(third, 'in line')
   await world.bob.presses({id: third.reply()?.id ?? ''}, 'Cancel')
