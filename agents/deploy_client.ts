@@ -17,8 +17,13 @@ export default defineAgent({
         target: z.string(),
         ref: z.string().optional(),
         api_base: z.string().optional(),
+        explain: z.boolean().default(false),
       }),
-      async run({wait, target, ref, api_base}, {actor, correlationId, services}) {
+      async run({wait, target, ref, api_base, explain}, {actor, correlationId, services}) {
+        if (explain) {
+          const reply = await services.deployments.explain({actor, target, ref, apiBase: api_base})
+          return {kind: 'replied', reply}
+        }
         await services.deployments.request({correlationId, actor, target, ref, apiBase: api_base, wait})
         return {kind: 'following'}
       },

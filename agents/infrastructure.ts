@@ -106,6 +106,8 @@ export default defineAgent({
         sha: sha.describe('the commit, such as the head of a pull request'),
         ref: z.string().max(200).optional().describe('a branch to ship it from, if that is where it stands'),
         environment: environment.optional().describe('must be the target’s own: a check, not a choice'),
+        repo_url: z.string().max(300).optional().describe('where the pull request is'),
+        pr_number: z.int().min(1).optional().describe('the pull request whose head the commit must still be'),
       }),
       output: z.object({
         status: z.literal('success'),
@@ -117,13 +119,22 @@ export default defineAgent({
         /** What succeeded there before; null where GitHub’s history does not tell. */
         previous_sha: sha.nullable(),
       }),
-      async run({target: what, sha: commit, ref, environment: expected}, context) {
+      async run(
+        {target: what, sha: commit, ref, environment: expected, repo_url: address, pr_number: number},
+        context,
+      ) {
         const {
           services: {pipelines},
           effect,
           signal,
         } = context
         const target = targetNamed(pipelines, what, expected)
+        // Kept: after a crash, a push does not stand between the attempt and the run that it may have started.
+        if (number !== undefined)
+          await effect('head', {
+            run: () => headIsStill(commit, {repository: pipelines.repository(address), number}, context),
+            find: async () => undefined,
+          })
         // Kept, so that after a crash nothing stands between the attempt and the run it may have started.
         const previous = await effect('previous', {
           run: async () =>
@@ -244,6 +255,20 @@ function targetNamed(
   if (where !== undefined && where !== target.environment)
     throw new AppError('INVALID_INPUT', `${what} ships to ${target.environment}, not to ${where}.`)
   return target
+}
+
+/** What was reviewed, tested and approved is this commit: a pull request that moved on since is not shipped. */
+async function headIsStill(
+  commit: string,
+  pull: {readonly repository: string; readonly number: number},
+  {services: {reviews}, signal}: ActionContext,
+): Promise<string> {
+  const head = await reviews.headOf({...pull, signal})
+  if (head === commit) return head
+  throw new AppError(
+    'CONFLICT',
+    `Pull request #${pull.number} moved on from ${commit.slice(0, 7)} to ${head.slice(0, 7)}. Run it again.`,
+  )
 }
 
 async function ship(

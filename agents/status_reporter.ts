@@ -15,6 +15,10 @@ import {
 
 const DIGEST_RUNS = 50
 const LOCKS_SHOWN = 8
+/** Of the 1,500 characters that a message shows, without the last lines and what escaping adds. */
+const AGENTS_ROOM = 1400
+const LONGEST_DESCRIPTION = 100
+const SHORTEST_DESCRIPTION = 20
 const WAITERS_SHOWN = 5
 const LOCKS_WITH_BUTTON = 3
 const WINDOWS = {
@@ -81,10 +85,9 @@ export default defineAgent({
       input: z.object({}),
       async run(_input, {services: {catalogue}}) {
         const agents = await catalogue.agents()
-        const lines = agents.map(agentLines)
         return {
           kind: 'replied',
-          reply: {state: 'info', title: 'agents', lines: [...lines, `total: ${agents.length}`]},
+          reply: {state: 'info', title: 'agents', lines: [...agentLines(agents), `total: ${agents.length}`]},
         }
       },
     }),
@@ -143,7 +146,24 @@ export default defineAgent({
 
 const PRESENCE = {active: '🟢 active', busy: '🟡 busy', offline: '🔴 offline', unknown: '⚪ state unknown'}
 
-function agentLines(agent: AgentSummary): string {
+/** All of it in one message: descriptions share what the rest leaves, and those that don't fit are counted. */
+function agentLines(agents: readonly AgentSummary[]): readonly string[] {
+  const heads: string[] = []
+  let left = AGENTS_ROOM
+  for (const head of agents.map(agentHead)) {
+    left -= head.length + 1
+    if (left < 0) break
+    heads.push(head)
+  }
+  const more = agents.length - heads.length
+  if (more > 0) return [...heads, `and ${more} more`]
+  const share = Math.min(LONGEST_DESCRIPTION, Math.floor(left / Math.max(agents.length, 1)) - 1)
+  return share < SHORTEST_DESCRIPTION
+    ? heads
+    : agents.map(({description}, index) => `${heads[index] ?? ''}\n${plain(description, share)}`)
+}
+
+function agentHead(agent: AgentSummary): string {
   const reached = agent.command === undefined ? [] : [code(agent.command)]
   const living = agent.status === 'active' || agent.status === 'busy'
   const load = living && agent.load ? [`${agent.load.active} of ${agent.load.capacity} jobs`] : []
@@ -151,7 +171,6 @@ function agentLines(agent: AgentSummary): string {
   return [
     `**${plain(agent.name)}** ${[code(agent.id), ...reached].join(' · ')}`,
     [PRESENCE[agent.status], ...load, seen].join(' · '),
-    plain(ellipsis(agent.description, 100)),
   ].join('\n')
 }
 

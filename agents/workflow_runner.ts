@@ -49,12 +49,8 @@ export default defineAgent({
             }
           case 'approve':
           case 'reject': {
-            const approved = action === 'approve'
-            await runs.decide({...order, approved})
-            return {
-              kind: 'replied',
-              reply: told(run, approved ? 'approved' : 'rejected', 'its message shows what follows'),
-            }
+            const words = await runs.decide({...order, approved: action === 'approve'})
+            return {kind: 'replied', reply: told(run, words, 'its message shows what follows')}
           }
         }
       },

@@ -5,7 +5,7 @@ export default defineCommand({
   name: 'deploy-client',
   description: 'Ship a target through its GitHub workflow and follow it to the end',
   access: 'restricted',
-  visibility: 'channel',
+  visibility: ({explain}) => (explain ? 'private' : 'channel'),
   input: z.object({
     wait: z.boolean().default(false).describe('follow the run and report how it ends'),
     target: z.string().min(1).max(60).default('client').describe('what to ship (default: client)'),
@@ -16,11 +16,15 @@ export default defineCommand({
       .optional()
       .describe('branch, tag or commit (default: the target’s own)'),
     api_base: z.string().max(2048).optional().describe('API address the client is built against (https)'),
+    explain: z
+      .boolean()
+      .default(false)
+      .describe('only say what it risks, who would approve and what stands in its way'),
   }),
   agent: 'deploy_client',
   action: 'deploy',
-  joinWithinMs: 10_000,
-  acknowledge: ({target}) => `deploy of ${target}`,
+  joinWithinMs: ({explain}) => (explain ? 0 : 10_000),
+  acknowledge: ({target, explain}) => `${explain ? 'what would happen to a ' : ''}deploy of ${target}`,
   check({target, api_base}, {deployments}) {
     const problems: string[] = []
     if (!deployments.target(target)) {

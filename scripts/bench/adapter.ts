@@ -68,7 +68,7 @@ export async function commands({
   const queues = createQueues({...(redisUrl === undefined ? {databaseUrl} : {redisUrl}), log})
   const outbox = createOutbox({db: pool, queues, log, clock: systemClock})
   const store = createInvocationStore({pool})
-  const invocations = createInvocations({store, outbox})
+  const invocations = createInvocations({store, outbox, queues, lostAfterMs: 60_000, clock: systemClock})
 
   const ended = new Map<string, {resolve(): void; reject(error: Error): void}>()
   const worker = startAgentWorker({
@@ -90,6 +90,7 @@ export async function commands({
     lockMs: 30_000,
     onCapacity: () => undefined,
     runAttempt: async () => undefined,
+    tellError: async () => undefined,
   })
   outbox.start()
 

@@ -1,3 +1,4 @@
+import {benchApprovals} from './approvals.ts'
 import {benchBus} from './bus.ts'
 import {benchCommands} from './commands.ts'
 import {benchCoordination} from './coordination.ts'
@@ -22,6 +23,10 @@ const BENCHES: Readonly<
   workflows: {
     what: 'runs of workflows over their bare rows, DBOS and LangGraph  [quick]',
     run: benchWorkflows,
+  },
+  approvals: {
+    what: 'how soon people are told of a request in Linear and by mail; 10,000 requests that wait  [quick]',
+    run: benchApprovals,
   },
   registry: {what: 'discovery at 1,000 agents with 10 capabilities each', run: benchDiscovery},
 }

@@ -113,7 +113,12 @@ export async function workflows({
     log,
   })
   const service = createWorkflows({store, engine, definitions: library, clock: systemClock})
-  const worker = startWorkflowWorker({queues, workflows: service, lockMs: 30_000})
+  const worker = startWorkflowWorker({
+    queues,
+    workflows: service,
+    tellEnd: async () => undefined,
+    lockMs: 30_000,
+  })
   const parkedRuns = new Map<number, string>()
 
   const dags = new Map<number, Definition>()

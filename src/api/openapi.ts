@@ -51,7 +51,10 @@ export function describeApi(routes: readonly DescribedRoute[], metricsClosed: bo
     paths,
     components: {
       schemas: {Problem: jsonSchema(problemShape, 'output')},
-      securitySchemes: {token: {type: 'http', scheme: 'bearer', description: 'API_TOKEN'}},
+      securitySchemes: {
+        token: {type: 'http', scheme: 'bearer', description: 'API_TOKEN'},
+        person: {type: 'http', scheme: 'bearer', description: 'a person’s own token, from /link account:api'},
+      },
     },
   }
 
@@ -65,11 +68,11 @@ export function describeApi(routes: readonly DescribedRoute[], metricsClosed: bo
     body,
     answers,
   }: DescribedRoute): object {
-    const needsToken = access === 'token' || (access === 'metrics' && metricsClosed)
+    const needsToken = access === 'token' || access === 'person' || (access === 'metrics' && metricsClosed)
     return {
       operationId: `${method} ${url}`.toLowerCase().replace(/[^a-z]+/g, '_'),
       summary,
-      security: needsToken ? [{token: []}] : [],
+      security: [...(access === 'person' ? [{person: []}] : []), ...(needsToken ? [{token: []}] : [])],
       parameters: [
         ...[...url.matchAll(PARAMETER)].map(([, name = '']) =>
           parameter('path', name, true, {type: 'string'}),

@@ -5,10 +5,11 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify'
-import {randomUUID, timingSafeEqual} from 'node:crypto'
+import {createHash, randomUUID, timingSafeEqual} from 'node:crypto'
 import {STATUS_CODES} from 'node:http'
 import type {Socket} from 'node:net'
 import {z} from 'zod'
+import type {Account, People, Person} from '../access/people.ts'
 import {AppError, toError, type ErrorCode} from '../kernel/errors.ts'
 import {correlation} from '../kernel/correlation.ts'
 import type {Logger} from '../platform/logger.ts'
@@ -16,14 +17,23 @@ import {describeApi, type DescribedRoute, type problemShape, type RouteDescripti
 
 /**
  * What a route demands of its caller. Every route declares one; a route without does not start.
- * `signature`: the handler itself verifies the vendor's signature over the raw body before anything else.
+ * `signature`: the handler itself verifies the vendor's signature over the raw body before anything else. `link`: so it
+ * does with the token of a link that was mailed to one person. `person`: somebody's own token, or the API token; the
+ * handler asks `callerOf` which.
  */
-export type RouteAccess = 'public' | 'signature' | 'token' | 'metrics'
+export type RouteAccess = 'public' | 'signature' | 'link' | 'token' | 'person' | 'metrics'
+
+/** Who calls a route of access `person`. The API token is the house's and speaks for nobody. */
+export type Caller =
+  {readonly kind: 'house'} | {readonly kind: 'person'; readonly person: Person; readonly account: Account}
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: RouteAccess
     about?: RouteDescription
+  }
+  interface FastifyRequest {
+    caller: Caller | undefined
   }
 }
 
@@ -51,6 +61,8 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
 export interface ApiOptions {
   readonly apiToken: string
   readonly metricsToken: string | undefined
+  /** Whose a token is, for routes that are for persons; without it those take the API token alone. */
+  readonly people?: Pick<People, 'personOf'>
   readonly log: Logger
   readonly bodyWithinMs?: number
   /** Adds the routes; each declares `config: {access, about}`. */
@@ -61,6 +73,7 @@ export interface ApiOptions {
 export async function createApi({
   apiToken,
   metricsToken,
+  people,
   log,
   bodyWithinMs = BODY_WITHIN_MS,
   routes,
@@ -93,7 +106,7 @@ export async function createApi({
     if (access === undefined || about === undefined) {
       throw new AppError(
         'START_FAILED',
-        `Route ${String(method)} ${url} does not declare its access (public, signature, token or metrics) and what it is about.`,
+        `Route ${String(method)} ${url} does not declare its access (public, signature, link, token, person or metrics) and what it is about.`,
       )
     }
     // Fastify adds these by itself, one for each GET.
@@ -109,12 +122,35 @@ export async function createApi({
       problem(reply, 401, 'UNAUTHENTICATED', 'Send the API token as a bearer token.')
     else done()
   })
+  app.decorateRequest('caller', undefined)
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.config.access !== 'person') return
+    request.caller = await recognize(request)
+    if (!request.caller)
+      return problem(
+        reply,
+        401,
+        'UNAUTHENTICATED',
+        'Send a token of your own, or the API token, as a bearer token.',
+      )
+  })
+
+  async function recognize(request: FastifyRequest): Promise<Caller | undefined> {
+    if (bears(request, apiToken)) return {kind: 'house'}
+    const [, token] = /^Bearer (\S{1,500})$/.exec(request.headers.authorization ?? '') ?? []
+    if (token === undefined) return undefined
+    const account = {kind: 'api', id: createHash('sha256').update(token).digest('hex')} as const
+    const person = await people?.personOf(account)
+    return person && {kind: 'person', person, account}
+  }
 
   function refuse(request: FastifyRequest): 'NO_ROUTE' | 'NO_TOKEN' | undefined {
     const {access} = request.routeOptions.config
     switch (access) {
       case 'public':
       case 'signature':
+      case 'link':
+      case 'person':
         return undefined
       case 'metrics':
         return metricsToken === undefined || bears(request, metricsToken) || bears(request, apiToken)
@@ -216,6 +252,12 @@ function bears(request: FastifyRequest, token: string): boolean {
   const given = Buffer.from(request.headers.authorization ?? '')
   const expected = Buffer.from(`Bearer ${token}`)
   return given.length === expected.length && timingSafeEqual(given, expected)
+}
+
+/** Who calls a route of access `person`. */
+export function callerOf(request: FastifyRequest): Caller {
+  if (!request.caller) throw new AppError('INVARIANT_BROKEN', 'This route is not one for persons.')
+  return request.caller
 }
 
 /** A header's value; the first where it was sent more than once. */

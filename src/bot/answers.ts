@@ -21,6 +21,11 @@ export function notYourButton(reasons: readonly string[]): Reply {
   return {state: 'refused', title: 'you can’t press this', lines: bullets(reasons)}
 }
 
+/** `why` is a whole sentence. */
+export function nothingToShow(why: string): Reply {
+  return {state: 'refused', title: 'there is nothing to show', lines: [plain(why, 400)]}
+}
+
 export function invalid(command: CommandDefinition, problems: readonly string[]): Reply {
   return {
     state: 'error',

@@ -20,6 +20,14 @@ export const BUTTONS = {
   'resume-run': 'command',
   'cancel-run': 'command',
   'retry-run': 'command',
+  /** Decide on a request for approval, or ask about it. Their subject is a ballot; its policy judges who may. */
+  approve: 'everyone',
+  reject: 'everyone',
+  ask: 'everyone',
+  /** Shows a code or a token to whoever presses, theirs and made at that moment. Its subject says what for. */
+  reveal: 'everyone',
+  /** Looks whether the code was posted, as `/link` does. Its subject is the kind of account. */
+  'check-link': 'everyone',
 } as const satisfies Record<string, Demand['kind']>
 
 export type ButtonAction = keyof typeof BUTTONS

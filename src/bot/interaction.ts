@@ -27,6 +27,8 @@ export interface ReceivedInteraction {
         readonly typed: string
       }
     | {readonly kind: 'button'; readonly customId: string}
+    /** A form that was filled in: what was written, by field. */
+    | {readonly kind: 'form'; readonly customId: string; readonly fields: Readonly<Record<string, string>>}
     | {readonly kind: 'other'; readonly what: string}
 }
 
@@ -56,6 +58,22 @@ const commandData = z.object({
   options: z.array(option).max(25).optional(),
 })
 const componentData = z.object({custom_id: z.string().max(100), component_type: z.number()})
+const formData = z.object({
+  custom_id: z.string().max(100),
+  components: z
+    .array(
+      z.object({
+        type: z.literal(ComponentType.Label),
+        component: z.object({
+          type: z.literal(ComponentType.TextInput),
+          custom_id: z.string().max(100),
+          value: z.string().max(4000),
+        }),
+      }),
+    )
+    .min(1)
+    .max(5),
+})
 
 const DISCORD_EPOCH = 1_420_070_400_000n
 
@@ -118,8 +136,14 @@ function parseRequest(type: number, data: unknown): ReceivedInteraction['request
         ? {kind: 'button', customId: component.data.custom_id}
         : {kind: 'other', what: 'menu'}
     }
-    case InteractionType.ModalSubmit:
-      return {kind: 'other', what: 'form'}
+    case InteractionType.ModalSubmit: {
+      const form = formData.safeParse(data)
+      if (!form.success) return {kind: 'other', what: 'form'}
+      const fields = form.data.components.map(
+        ({component}) => [component.custom_id, component.value] as const,
+      )
+      return {kind: 'form', customId: form.data.custom_id, fields: Object.fromEntries(fields)}
+    }
     default:
       return undefined
   }

@@ -1,4 +1,9 @@
-import {InteractionResponseType, MessageFlags, type APIInteractionResponse} from 'discord-api-types/v10'
+import {
+  InteractionResponseType,
+  MessageFlags,
+  type APIInteractionResponse,
+  type APIModalInteractionResponse,
+} from 'discord-api-types/v10'
 import {randomUUID} from 'node:crypto'
 import {setImmediate as nextTurn, setTimeout as sleep} from 'node:timers/promises'
 import {permit, type AccessPolicy, type Demand} from '../access/policy.ts'
@@ -10,6 +15,7 @@ import type {InvocationStore} from '../invocations/store.ts'
 import type {NewInvocation} from '../invocations/invocation.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {correlation, shortId} from '../kernel/correlation.ts'
+import {AppError} from '../kernel/errors.ts'
 import {canonicalJson} from '../kernel/json.ts'
 import {code, plain} from '../kernel/markdown.ts'
 import type {ReplyStore} from '../notifications/store.ts'
@@ -30,6 +36,7 @@ import {
   interrupted,
   invalid,
   joined,
+  nothingToShow,
   notYourButton,
   ourFault,
   privately,
@@ -39,6 +46,7 @@ import {
 } from './answers.ts'
 import {parseOptions} from './command-form.ts'
 import {createCompletion} from './completion.ts'
+import {commandFor, FORMS, openForm, type Intent} from './forms.ts'
 import {parseInteraction, type ReceivedInteraction} from './interaction.ts'
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -66,6 +74,8 @@ export type Pipeline = ReturnType<typeof createPipeline>
 type Intake =
   | {readonly kind: 'refuse'; readonly reply: Reply}
   | {readonly kind: 'tell'; readonly reply: Reply}
+  /** The person has to write something first; what they send comes back as a form. */
+  | {readonly kind: 'open'; readonly form: APIModalInteractionResponse}
   | {
       readonly kind: 'accept'
       readonly command: CommandDefinition
@@ -118,17 +128,14 @@ export function createPipeline(options: PipelineOptions) {
       await acknowledge(suggestions(await complete(interaction.actor, request)))
       return
     }
-    if (request.kind === 'other') {
-      return answer(interaction, received, acknowledge, goneControl(request.what))
-    }
-    const intake =
-      request.kind === 'command' ? takeCommand(interaction, request) : await takeButton(interaction, request)
+    const intake = await take(interaction, request)
     if (intake.kind !== 'accept') {
       if (intake.kind === 'refuse')
         log.info({actor: interaction.actor.id, request: nameOf(request)}, 'refused')
-      return answer(interaction, received, acknowledge, intake.reply)
+      const response = intake.kind === 'open' ? intake.form : privately(intake.reply)
+      return answer(interaction, received, acknowledge, response)
     }
-    const isPrivate = intake.command.visibility === 'private'
+    const isPrivate = isForAsker(intake.command, intake.options)
     const noted = note({
       interactionId: interaction.id,
       id,
@@ -146,7 +153,7 @@ export function createPipeline(options: PipelineOptions) {
     if (acknowledged.kind === 'too-late') {
       await noted.catch(() => undefined)
       await forget(interaction)
-      return tooLate(interaction, intake.command)
+      return tooLate(interaction, intake.command, isPrivate)
     }
     if (acknowledged.kind === 'failed') log.warn({reason: acknowledged.reason}, 'acknowledgement unclear')
     await acknowledgements.settled()
@@ -155,19 +162,44 @@ export function createPipeline(options: PipelineOptions) {
     await record(interaction, id, intake.command, intake.options, isPrivate)
   }
 
+  async function take(
+    interaction: ReceivedInteraction,
+    request: Exclude<ReceivedInteraction['request'], {readonly kind: 'completion'}>,
+  ): Promise<Intake> {
+    switch (request.kind) {
+      case 'command':
+        return takeCommand(interaction, request)
+      case 'button':
+        return takeButton(interaction, request)
+      case 'form':
+        return takeForm(interaction, request)
+      case 'other':
+        return {kind: 'tell', reply: goneControl(request.what)}
+    }
+  }
+
   function takeCommand(
     interaction: ReceivedInteraction,
     request: {readonly name: string; readonly options: Readonly<Record<string, unknown>>},
   ): Intake {
     const command = commands.get(request.name)
-    if (!command) return {kind: 'tell', reply: unknownCommand(request.name)}
+    return command
+      ? judge(interaction, command, request.options)
+      : {kind: 'tell', reply: unknownCommand(request.name)}
+  }
+
+  function judge(
+    interaction: ReceivedInteraction,
+    command: CommandDefinition,
+    given: Readonly<Record<string, unknown>>,
+  ): Intake {
     const permission = permit(policy, interaction.actor, {
       kind: 'command',
       command: command.name,
       restricted: command.access === 'restricted',
     })
     if (!permission.allowed) return {kind: 'refuse', reply: refusal(command, permission.reasons)}
-    const parsed = parseOptions(command, request.options)
+    const parsed = parseOptions(command, given)
     if (!parsed.ok) return {kind: 'refuse', reply: invalid(command, parsed.problems)}
     const problems = command.check?.(parsed.options, services) ?? []
     if (problems.length > 0) return {kind: 'refuse', reply: invalid(command, problems)}
@@ -187,6 +219,10 @@ export function createPipeline(options: PipelineOptions) {
     const told = RUN_ACTIONS[action]
     if (told !== undefined)
       return takeOtherCommand(interaction, {name: 'workflow', options: {action: told, run: pressed.subject}})
+    if (isIntent(action)) return takeBallot(interaction, action, pressed.subject)
+    if (action === 'reveal') return takeReveal(interaction, pressed.subject)
+    if (action === 'check-link')
+      return takeCommand(interaction, {name: 'link', options: {account: pressed.subject}})
     // A whole id: the store also finds by the beginning of one, which a button never carries.
     if (!UUID.test(pressed.subject)) return {kind: 'tell', reply: goneControl()}
     if (action === 'let-go' || action === 'keep')
@@ -206,6 +242,49 @@ export function createPipeline(options: PipelineOptions) {
     return action === 'cancel'
       ? takeCommand(interaction, {name: 'cancel', options: {id: subject.id}})
       : takeCommand(interaction, {name: subject.command, options: subject.options})
+  }
+
+  /**
+   * A decision or a question about a request for approval. Who has to write something gets a form first; who may not
+   * decide is not asked to, since the vote will say why. One or two indexed reads, as with other buttons.
+   */
+  async function takeBallot(
+    interaction: ReceivedInteraction,
+    intent: Intent,
+    ballot: string,
+  ): Promise<Intake> {
+    const command = commandFor(intent, commands)
+    const needsWords = await services.approvals.needsWords({ballot, actor: interaction.actor, intent})
+    if (!command || needsWords === undefined) return {kind: 'tell', reply: goneControl()}
+    return needsWords
+      ? {kind: 'open', form: openForm(intent, ballot, command)}
+      : {kind: 'accept', command, options: {id: ballot}}
+  }
+
+  /**
+   * A code or a token, answered from this process's memory and written down nowhere: a command's answer would stand in
+   * its record. A few indexed statements, and a press that fails can be repeated.
+   */
+  async function takeReveal(interaction: ReceivedInteraction, what: string): Promise<Intake> {
+    try {
+      const {actor, id} = interaction
+      return {kind: 'tell', reply: await services.accounts.reveal({actor, what, press: id})}
+    } catch (error) {
+      if (!(error instanceof AppError) || error.disposition !== 'user') throw error
+      return {kind: 'refuse', reply: nothingToShow(error.message)}
+    }
+  }
+
+  /** What was written is the option of the command that the form belongs to, and is judged as if it had been typed. */
+  function takeForm(
+    interaction: ReceivedInteraction,
+    {customId, fields}: {readonly customId: string; readonly fields: Readonly<Record<string, string>>},
+  ): Intake {
+    const sent = parseCustomId(customId)
+    const command = sent && isIntent(sent.action) ? commandFor(sent.action, commands) : undefined
+    return sent && command
+      ? judge(interaction, command, {...fields, id: sent.subject})
+      : {kind: 'tell', reply: goneControl('form')}
   }
 
   /** A button that stands for a restricted command, whoever's message it is on. */
@@ -329,21 +408,25 @@ export function createPipeline(options: PipelineOptions) {
     interaction: ReceivedInteraction,
     received: number,
     acknowledge: Acknowledge,
-    reply: Reply,
+    response: APIInteractionResponse,
   ): Promise<void> {
-    const acknowledged = await acknowledge(privately(reply))
+    const acknowledged = await acknowledge(response)
     measure(received)
     if (acknowledged.kind === 'too-late')
       log.warn({interaction: interaction.id}, 'answered too late; nothing was done')
   }
 
   /** Nothing was started, and the person was told that we did not respond: say in the channel that they can try again. */
-  async function tooLate(interaction: ReceivedInteraction, command: CommandDefinition): Promise<void> {
+  async function tooLate(
+    interaction: ReceivedInteraction,
+    command: CommandDefinition,
+    isPrivate: boolean,
+  ): Promise<void> {
     log.warn(
       {command: command.name, ageMs: clock() - interaction.createdAt},
       'acknowledged too late; nothing was started',
     )
-    if (command.visibility === 'private' || interaction.channelId === undefined) return
+    if (isPrivate || interaction.channelId === undefined) return
     await discord.createMessage(
       interaction.channelId,
       renderReply(heardTooLate(command, interaction.actor.name)),
@@ -373,8 +456,16 @@ export function createPipeline(options: PipelineOptions) {
   return {receive}
 }
 
+function isForAsker({visibility}: CommandDefinition, given: Readonly<Record<string, unknown>>): boolean {
+  return (typeof visibility === 'function' ? visibility(given) : visibility) === 'private'
+}
+
 function joinWithin({joinWithinMs = 0}: CommandDefinition, given: Readonly<Record<string, unknown>>): number {
   return typeof joinWithinMs === 'function' ? joinWithinMs(given) : joinWithinMs
+}
+
+function isIntent(action: string): action is Intent {
+  return Object.hasOwn(FORMS, action)
 }
 
 function nameOf(request: ReceivedInteraction['request']): string {

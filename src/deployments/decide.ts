@@ -1,5 +1,6 @@
 import {furthestJobs, isForward} from './progress.ts'
-import type {DeploymentState, FailureView, JobView, RunView, Verdict} from './state.ts'
+import type {Release} from '../approvals/releases.ts'
+import type {Ask, DeploymentState, FailureView, Gate, JobView, Refusal, RunView, Verdict} from './state.ts'
 
 /** A fact about a deployment, stamped by the shell: `at` is milliseconds since the epoch. */
 export type DeploymentEvent = {readonly at: number} &
@@ -11,8 +12,30 @@ export type DeploymentEvent = {readonly at: number} &
         /** The next one first. */
         readonly ahead: readonly string[]
       }
-    /** Under the lock with this fence, where it takes one. */
-    | {readonly type: 'dispatch-began'; readonly fence?: number}
+    /** People are asked about exactly this. */
+    | {readonly type: 'parked'; readonly release: Release; readonly ask: Ask}
+    /** Nobody has to be asked. Where it is known what would ship, that alone may. */
+    | {
+        readonly type: 'gate-passed'
+        readonly how: 'not-needed' | 'glass-broken'
+        readonly release?: Release
+      }
+    /** It may not ship, whoever agrees. */
+    | {readonly type: 'gate-closed'; readonly reason: string; readonly until?: number}
+    /** How the request stands, as of its record. */
+    | {
+        readonly type: 'ask-seen'
+        readonly approvalId: string
+        readonly version: number
+        readonly given: number
+        readonly expiresAt?: number
+        readonly url?: string
+        readonly outcome: 'pending' | 'approved' | Refusal
+      }
+    /** What was approved is not what would ship now. */
+    | {readonly type: 'release-moved'; readonly changes: readonly string[]}
+    /** Under the lock with this fence, where it takes one; `ref` where it is not started at the ref asked for. */
+    | {readonly type: 'dispatch-began'; readonly fence?: number; readonly ref?: string}
     /** Somebody took its lock away, or nobody renewed it in time. */
     | {readonly type: 'lock-lost'}
     | {readonly type: 'dispatch-accepted'; readonly run?: {readonly id: string; readonly url: string}}
@@ -37,17 +60,30 @@ export type DeploymentEvent = {readonly at: number} &
 
 /** What the shell does next. Derived from the state alone, so a restart picks up exactly where the record stands. */
 export type Next =
+  /** Read what would ship, and ask for it. */
+  | {readonly do: 'inspect'}
+  /** See how the request stands. */
+  | {readonly do: 'consult'}
   | {readonly do: 'dispatch'}
   | {readonly do: 'reconcile'}
   | {readonly do: 'locate'}
   | {readonly do: 'observe'}
   | {readonly do: 'read-log'; readonly job: JobView}
   | {readonly do: 'cancel'; readonly force: boolean}
+  /** Infinity: until somebody has news. */
   | {readonly do: 'wait'; readonly until: number}
   | {readonly do: 'nothing'}
 
 const LOG_READS = 3
 const FORCE_CANCEL_AFTER_MS = 60_000
+/** What moves each time it was approved is not asked for for ever. */
+const ROUNDS = 3
+/** A request is looked up this often for its address, at first after a second, then after ever longer. */
+const LOOKS_FOR_ADDRESS = 5
+/** What is to be approved is read this often in vain before it is given up. */
+const MISSES = 5
+const UNREADABLE = 'GitHub did not say what would be shipped, so nobody was asked. Try again in a minute.'
+const FIRST_LOOK_MS = 1000
 
 /**
  * Folds one fact into a deployment. Total: a fact that no longer fits the phase changes nothing, so late,
@@ -62,14 +98,37 @@ export function decide(state: DeploymentState, event: DeploymentEvent): Deployme
 
 function fold(state: DeploymentState, event: DeploymentEvent): DeploymentState {
   switch (event.type) {
+    case 'parked':
+      return state.phase === 'inspecting' && state.gate
+        ? {
+            ...omit(state, 'lookedAt'),
+            phase: 'parked',
+            misses: 0,
+            gate: {...state.gate, release: event.release, ask: event.ask},
+          }
+        : state
+    case 'gate-passed':
+      return state.phase === 'inspecting' && state.gate
+        ? passed(state, event.release ? {...state.gate, release: event.release} : state.gate, event)
+        : state
+    case 'gate-closed':
+      return isGated(state) ? finish(state, blocked(event), event.at) : state
+    case 'ask-seen':
+      return state.phase === 'parked' && state.gate?.ask?.approvalId === event.approvalId
+        ? asked(state, state.gate, state.gate.ask, event)
+        : state
+    case 'release-moved':
+      return state.phase === 'requested' && state.gate?.release ? moved(state, state.gate, event) : state
     case 'lined-up':
       return state.phase === 'requested' ? linedUp(state, event) : state
     case 'lock-lost':
       return state.lock && !state.lock.lost ? {...state, lock: {...state.lock, lost: true}} : state
     case 'dispatch-began':
-      if (state.phase !== 'requested') return state
+      if (state.phase !== 'requested' || (state.gate && !state.gate.passed)) return state
       return {
-        ...omit(state, 'line'),
+        ...omit(omit(state, 'line'), 'dispatchRef'),
+        ...(state.gate ? {gate: {...state.gate, used: true}} : {}),
+        ...(event.ref === undefined ? {} : {dispatchRef: event.ref}),
         ...(event.fence === undefined ? {} : {lock: {fence: event.fence}}),
         phase: 'dispatching',
         dispatches: state.dispatches + 1,
@@ -105,14 +164,12 @@ function fold(state: DeploymentState, event: DeploymentEvent): DeploymentState {
     case 'slowed':
       return slowed(state, event.until, event.at)
     case 'look-failed':
-      return state.phase === 'locating' || state.phase === 'watching'
-        ? expireIfDue(missed(state, event.at), event.at)
-        : state
+      return isLooking(state) ? expireIfDue(missed(state, event.at), event.at) : state
     case 'run-hidden':
       return state.phase === 'watching' ? hidden(state, event) : state
     case 'cancel-requested':
       if (state.cancel) return state
-      return state.phase === 'requested'
+      return state.phase === 'inspecting' || state.phase === 'parked' || state.phase === 'requested'
         ? finish({...state, cancel: {by: event.by, at: event.at}}, {kind: 'cancelled-before-start'}, event.at)
         : {...state, cancel: {by: event.by, at: event.at}}
     case 'cancel-sent':
@@ -124,12 +181,27 @@ function fold(state: DeploymentState, event: DeploymentEvent): DeploymentState {
   }
 }
 
+/** Something is to be read at its gate, at once or before its turn comes. */
+function isGated({phase, gate}: DeploymentState): boolean {
+  return gate !== undefined && (phase === 'inspecting' || phase === 'requested')
+}
+
+function isLooking(state: DeploymentState): boolean {
+  return isGated(state) || state.phase === 'locating' || state.phase === 'watching'
+}
+
 /** The one next thing to do at `now`, whoever asks and whatever happened to those who asked before. */
 export function next(state: DeploymentState, now: number): Next {
   if (state.phase === 'finished') return {do: 'nothing'}
   if (state.slowUntil !== undefined && now < state.slowUntil) return {do: 'wait', until: state.slowUntil}
   const due = dueAt(state)
   switch (state.phase) {
+    case 'inspecting':
+      return now >= due ? {do: 'inspect'} : {do: 'wait', until: due}
+    case 'parked': {
+      const at = addressDueAt(state.gate?.ask)
+      return now >= at ? {do: 'consult'} : {do: 'wait', until: at}
+    }
     case 'requested':
       return now >= turnAt(state, due) ? {do: 'dispatch'} : {do: 'wait', until: turnAt(state, due)}
     case 'dispatching':
@@ -178,12 +250,82 @@ function turnAt({line, request}: DeploymentState, due: number): number {
   return line === undefined ? due : Math.max(due, line.askedAt + request.patience.pollMs)
 }
 
+/** It is decided by those who hear of it, so nothing is asked in between, but where people find it. */
+function addressDueAt(ask: Ask | undefined): number {
+  if (!ask || ask.url !== undefined || ask.looks >= LOOKS_FOR_ADDRESS) return Number.POSITIVE_INFINITY
+  return ask.askedAt + FIRST_LOOK_MS * (2 ** (ask.looks + 1) - 1)
+}
+
+function asked(
+  state: DeploymentState,
+  gate: Gate,
+  ask: Ask,
+  seen: Extract<DeploymentEvent, {type: 'ask-seen'}>,
+): DeploymentState {
+  const waited = {...gate, waitedMs: gate.waitedMs + Math.max(0, seen.at - ask.askedAt)}
+  if (seen.outcome === 'approved') return passed(state, waited, {at: seen.at, how: 'approved'})
+  if (seen.outcome !== 'pending')
+    return finish({...state, gate: waited}, {kind: 'not-approved', ...seen.outcome}, seen.at)
+  const newer = seen.version > ask.version
+  const found = seen.url === undefined ? {} : {url: seen.url}
+  const known = newer
+    ? {...omitExpiry(ask), version: seen.version, given: seen.given, ...expiryOf(seen)}
+    : ask
+  return {...state, gate: {...gate, ask: {...known, ...found, looks: ask.looks + 1}}}
+}
+
+function omitExpiry({expiresAt: _before, ...ask}: Ask): Ask {
+  return ask
+}
+
+function expiryOf({expiresAt}: {readonly expiresAt?: number}): {readonly expiresAt?: number} {
+  return expiresAt === undefined ? {} : {expiresAt}
+}
+
+function blocked({reason, until}: {readonly reason: string; readonly until?: number}): Verdict {
+  return {kind: 'blocked', reason, ...(until === undefined ? {} : {until})}
+}
+
+/** From here on it is a deployment like any other, which takes its turn. */
+function passed(
+  state: DeploymentState,
+  gate: Gate,
+  {how, at}: {readonly how: NonNullable<Gate['passed']>['how']; readonly at: number},
+): DeploymentState {
+  const ready: DeploymentState = {...omit(state, 'lookedAt'), phase: 'requested', slowedMs: 0, misses: 0}
+  return {...ready, gate: {...gate, passed: {how, at}}}
+}
+
+function moved(
+  state: DeploymentState,
+  {round, waitedMs}: Gate,
+  {changes, at}: Extract<DeploymentEvent, {type: 'release-moved'}>,
+): DeploymentState {
+  const before = omit(omit(state, 'line'), 'lookedAt')
+  if (round >= ROUNDS) {
+    const reason = `It moved ${ROUNDS} times while it waited for approval: ${changes.join('; ')}. Run it again when the branch is still.`
+    return finish(before, {kind: 'blocked', reason}, at)
+  }
+  return {
+    ...before,
+    phase: 'inspecting',
+    slowedMs: 0,
+    misses: 0,
+    gate: {round: round + 1, waitedMs, moved: changes},
+  }
+}
+
+/** Since when it could have been dispatched. */
+function readyAt({request, gate}: DeploymentState): number {
+  return gate?.passed?.at ?? request.requestedAt
+}
+
 function linedUp(
   state: DeploymentState,
   {at, holder, ahead}: Extract<DeploymentEvent, {type: 'lined-up'}>,
 ): DeploymentState {
   const since = state.line?.since ?? at
-  return {...state, line: {since, askedAt: at, ahead, ...(holder === undefined ? {} : {holder})}}
+  return {...state, misses: 0, line: {since, askedAt: at, ahead, ...(holder === undefined ? {} : {holder})}}
 }
 
 function locating(state: DeploymentState, at: number): DeploymentState {
@@ -207,8 +349,7 @@ function passedOn(
 function notSent(state: DeploymentState, at: number): DeploymentState {
   if (state.cancel) return finish(state, {kind: 'cancelled-before-start'}, at)
   const again = missed({...state, phase: 'requested', dispatches: state.dispatches - 1}, at)
-  const {requestedAt, patience} = state.request
-  return at >= requestedAt + patience.discoveryMs + state.slowedMs
+  return at >= readyAt(state) + state.request.patience.discoveryMs + state.slowedMs
     ? finish(
         again,
         {
@@ -230,8 +371,22 @@ function found(state: DeploymentState, run: RunView, at: number): DeploymentStat
     misses: 0,
   }
   // Someone who does not wait still gets a stop through: the run is followed until it obeyed.
-  if (!state.request.wait && !state.cancel) return finish(watching, {kind: 'started'}, at)
-  return omit(watching, 'lookedAt')
+  if (letsGo(watching)) return finish(watching, {kind: 'started'}, at)
+  return omit(stray(watching, at), 'lookedAt')
+}
+
+/** Nobody waits for its end, and it is known to run what it should. */
+function letsGo({request, cancel, gate, run}: DeploymentState): boolean {
+  return !request.wait && !cancel && (!gate?.release || run?.sha === gate.release.sha)
+}
+
+/** Approved was one commit; a run of another one, whose branch moved in between, is stopped. */
+function stray(state: DeploymentState, at: number): DeploymentState {
+  return isStray(state) && !state.cancel ? {...state, cancel: {by: 'Signalbox', at}} : state
+}
+
+function isStray({gate, run}: DeploymentState): boolean {
+  return gate?.release !== undefined && run?.sha !== undefined && run.sha !== gate.release.sha
 }
 
 function missing(
@@ -257,12 +412,14 @@ function observed(
 ): DeploymentState {
   const outdated = state.run !== undefined && run.attempt < state.run.attempt
   const base = outdated ? state : withJobs(state, furthestJobs(state.jobs, jobs))
-  const seen: DeploymentState = {
+  const looked: DeploymentState = {
     ...omit(base, 'hidden'),
     misses: 0,
     lookedAt: at,
     ...(isForward(state.run, run) ? {run} : {}),
   }
+  const seen = stray(looked, at)
+  if (letsGo(seen)) return finish(seen, {kind: 'started'}, at)
   // The run and its jobs are told apart: a list of jobs that lags behind costs a look, like a log not there yet.
   const lags = seen.run?.status === 'completed' && seen.jobs.some(job => job.status !== 'completed')
   if (lags && seen.logReads < LOG_READS - 1) return {...seen, logReads: seen.logReads + 1}
@@ -309,6 +466,8 @@ function expireIfDue(state: DeploymentState, at: number): DeploymentState {
   if (state.phase === 'watching' && state.run?.status !== 'completed' && at >= watchDeadline(state)) {
     return finish(state, unwatched(state), at)
   }
+  if (isGated(state) && state.misses >= MISSES)
+    return finish(state, {kind: 'blocked', reason: UNREADABLE}, at)
   // Nothing could be learnt at all for several windows: say so instead of asking for ever.
   if (state.phase === 'locating' && at >= locatingDeadline(state) + 3 * state.request.patience.discoveryMs) {
     return finish(state, {kind: 'not-found', unclear: state.unclear !== undefined}, at)
@@ -346,7 +505,11 @@ function unreadFailure(state: DeploymentState): JobView | undefined {
 }
 
 function finish(state: DeploymentState, verdict: Verdict, at: number): DeploymentState {
-  return {...state, phase: 'finished', verdict, endedAt: at}
+  const told: Verdict =
+    isStray(state) && state.run?.sha !== undefined
+      ? {kind: 'wrong-commit', sha: state.run.sha, conclusion: state.run.conclusion}
+      : verdict
+  return {...state, phase: 'finished', verdict: told, endedAt: at}
 }
 
 function omit<K extends keyof DeploymentState>(state: DeploymentState, key: K): DeploymentState {

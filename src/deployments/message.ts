@@ -2,7 +2,7 @@ import {shortId} from '../kernel/correlation.ts'
 import {code, ellipsis, link, plain, timestamp} from '../kernel/markdown.ts'
 import {formatDuration} from '../kernel/time.ts'
 import type {Control, Reply, ReplyState} from '../sdk/index.ts'
-import {lockOf, type DeploymentState, type JobView, type StepView, type Verdict} from './state.ts'
+import {lockOf, type Ask, type DeploymentState, type JobView, type StepView, type Verdict} from './state.ts'
 
 const AHEAD_SHOWN = 5
 
@@ -15,6 +15,7 @@ export function describe(state: DeploymentState): Reply {
     `asked by ${plain(request.requester.name, 60)} · ${code(shortId(request.correlationId))} · started ${timestamp(request.requestedAt)}`,
     `${code(request.ref)} of ${plain(request.repository, 100)} by ${code(request.workflow)}`,
     ...(request.apiBase === undefined ? [] : [`API ${code(request.apiBase)}`]),
+    ...gateLines(state),
     ...progressLine(state),
     ...lockLines(state),
     ...detailLines(state),
@@ -44,6 +45,8 @@ function standing(state: DeploymentState): {readonly glyph: ReplyState; readonly
     return {glyph: 'running', words: 'waiting for GitHub'}
   }
   if (state.cancel) return {glyph: 'running', words: 'stopping'}
+  if (state.phase === 'inspecting') return {glyph: 'running', words: 'reading what would ship'}
+  if (state.phase === 'parked' && state.gate?.ask) return {glyph: 'waiting', words: waiting(state.gate.ask)}
   if (state.line) return {glyph: 'waiting', words: `waiting, ${ordinal(state.line.ahead.length + 1)} in line`}
   switch (state.phase) {
     case 'requested':
@@ -86,7 +89,79 @@ function ending(
       return {glyph: 'other', words: 'cancelled before it started'}
     case 'refused':
       return {glyph: 'failure', words: 'not started'}
+    case 'blocked':
+      return {glyph: 'refused', words: 'not started'}
+    case 'not-approved':
+      return verdict.how === 'rejected'
+        ? {
+            glyph: 'refused',
+            words: `rejected${verdict.by === undefined ? '' : ` by ${plain(verdict.by, 30)}`}`,
+          }
+        : {glyph: 'other', words: verdict.how === 'expired' ? 'approval expired' : 'approval withdrawn'}
+    case 'wrong-commit':
+      return {
+        glyph: 'failure',
+        words: `ran another commit, ${verdict.conclusion === 'cancelled' ? 'stopped' : 'see its run'}`,
+      }
   }
+}
+
+/** `waits for 2 approvals (1 of 2)`. */
+function waiting({needed, given}: Ask): string {
+  return `waits for ${needed === 1 ? 'approval' : `${needed} approvals (${given} of ${needed})`}`
+}
+
+/** What it is about, who decides, and what exactly: while it waits; later only what was asked for. */
+function gateLines({gate, phase, request, verdict}: DeploymentState): string[] {
+  if (!gate) return []
+  const moved =
+    gate.moved === undefined
+      ? []
+      : [`asks again, for it moved: ${gate.moved.map(change => plain(change, 120)).join(' · ')}`]
+  if (gate.passed?.how === 'glass-broken') return [...moved, 'glass broken: no approval was asked for']
+  const {ask, release} = gate
+  if (!ask || !release) return moved
+  const what = `${code(release.sha.slice(0, 7))} + ${code(`${request.workflow}@${release.workflowSha.slice(0, 4)}`)}`
+  if (phase !== 'parked') return verdict ? [] : [...moved, `approved: ${what}`]
+  return [
+    ...moved,
+    riskLine(ask),
+    whoLine(ask, request.requester.name),
+    `bound to ${what}: if either moves, this asks again`,
+  ]
+}
+
+function riskLine({level, reasons, card}: Ask): string {
+  const parts = card
+    ? [
+        countOf(card.files, 'file'),
+        ...(card.migrations > 0 ? [countOf(card.migrations, 'migration')] : []),
+        ...(card.pullRequests.length > 0
+          ? [
+              `${countOf(card.pullRequests.length, 'PR')} (${card.pullRequests
+                .slice(0, 5)
+                .map(number => `#${number}`)
+                .join(' ')}${card.pullRequests.length > 5 ? ' …' : ''})`,
+            ]
+          : []),
+        `tests ${TESTS[card.checks]}`,
+      ]
+    : []
+  return [`risk ${level}: ${reasons.map(reason => plain(reason, 80)).join(', ')}`, ...parts].join(' · ')
+}
+
+const TESTS = {success: '✅', failure: '❌', pending: '▶', unknown: 'unknown'} as const
+
+function whoLine({roles, url, expiresAt}: Ask, requester: string): string {
+  return [
+    `who can: ${roles.map(role => plain(role.replaceAll('_', ' '), 40)).join(', ')}, not ${plain(requester, 60)}`,
+    ...(url === undefined ? [] : [link('decide here', url)]),
+    ...(expiresAt === undefined ? [] : [`expires ${timestamp(expiresAt)}`]),
+  ].join(' · ')
+}
+
+function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
 /** What it holds, or waits for: behind whom, and since when. */
@@ -151,6 +226,29 @@ function detailLines(state: DeploymentState): string[] {
       break
     case 'refused':
       lines.push(plain(verdict.reason, 400))
+      break
+    case 'blocked':
+      lines.push(plain(verdict.reason, 400))
+      if (verdict.until !== undefined) lines.push(`until ${timestamp(verdict.until, 'f')}`)
+      break
+    case 'not-approved': {
+      const how = [
+        ...(verdict.by === undefined ? [] : [`by ${plain(verdict.by, 60)}`]),
+        ...(verdict.surface === undefined ? [] : [`via ${plain(verdict.surface, 20)}`]),
+        ...(state.endedAt === undefined ? [] : [timestamp(state.endedAt)]),
+      ].join(' ')
+      lines.push(
+        `${verdict.how} ${how}${verdict.reason === undefined ? '' : `: ${plain(verdict.reason, 300)}`}`,
+      )
+      break
+    }
+    case 'wrong-commit':
+      lines.push(
+        `approved was ${code(state.gate?.release?.sha.slice(0, 7) ?? '')}, the run was of ${code(verdict.sha.slice(0, 7))}: its branch moved in between`,
+        verdict.conclusion === 'cancelled'
+          ? 'it was stopped; look at what it did before that, and run the deploy again'
+          : 'it could not be stopped in time: look at its run at once',
+      )
       break
     case 'concluded':
       if (verdict.conclusion === 'action_required' || verdict.conclusion === 'startup_failure') {

@@ -2,6 +2,7 @@ import type {CodeHost} from '../integrations/github/code-host.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {AppError} from '../kernel/errors.ts'
 import type {DeploymentsPort, TargetSummary} from '../sdk/index.ts'
+import type {Explain} from './explain.ts'
 import type {Deployments} from './service.ts'
 import type {DeploymentRequest} from './state.ts'
 
@@ -18,13 +19,14 @@ const REFS_FRESH_MS = 30_000
 /** What commands and agents may ask about deployments. */
 export function createDeploymentsPort(options: {
   readonly deployments: Deployments | undefined
+  readonly explain: Explain | undefined
   readonly codeHost: CodeHost | undefined
   readonly targets: readonly Target[]
   readonly patience: DeploymentRequest['patience']
   readonly refuseUrl: (url: string) => string | undefined
   readonly clock: Clock
 }): DeploymentsPort {
-  const {deployments, codeHost, targets, patience, refuseUrl, clock} = options
+  const {deployments, explain, codeHost, targets, patience, refuseUrl, clock} = options
   const refs = new Map<string, {readonly names: readonly string[]; readonly until: number}>()
   const byName = (name: string) => targets.find(target => target.name === name)
 
@@ -53,36 +55,58 @@ export function createDeploymentsPort(options: {
       return names
     },
 
-    async request({correlationId, actor, target: name, ref, apiBase, wait}) {
-      const target = byName(name)
-      if (!target) throw new AppError('INVALID_INPUT', `There is no target ${name}.`)
-      if (!deployments || !codeHost)
-        throw new AppError('NOT_CONFIGURED', 'GitHub is not set up here. An operator must set GITHUB_TOKEN.')
-      const refusal = apiBase === undefined ? undefined : refuseUrl(apiBase)
-      if (refusal !== undefined) throw new AppError('INVALID_INPUT', `api_base: ${refusal}`)
-      await deployments.request({
-        correlationId,
-        target: target.name,
-        repository: target.repository,
-        workflow: target.workflow,
-        ref: ref ?? target.ref,
-        environment: target.environment,
-        service: target.service,
-        inputs: {
-          ...resolveInputs(target.inputs, {api_base: apiBase}),
-          ...(apiBase === undefined ? {} : {VITE_API_BASE: apiBase}),
-          correlation_id: correlationId,
-          requester: actor.name,
-        },
-        requester: {id: actor.id, name: actor.name, kind: actor.kind},
-        ...(apiBase === undefined ? {} : {apiBase}),
-        wait,
-        requestedAt: clock(),
-        patience,
-        workflowUrl: codeHost.workflowUrl(target.repository, target.workflow),
-      })
+    async explain(asked) {
+      const request = requestOf({...asked, correlationId: '', wait: false})
+      if (!explain) throw notConfigured()
+      return explain(request)
+    },
+
+    async request(asked) {
+      const request = requestOf(asked)
+      if (!deployments) throw notConfigured()
+      await deployments.request(request)
     },
   }
+
+  function requestOf({
+    correlationId,
+    actor,
+    target: name,
+    ref,
+    apiBase,
+    wait,
+  }: Parameters<DeploymentsPort['request']>[0]): DeploymentRequest {
+    const target = byName(name)
+    if (!target) throw new AppError('INVALID_INPUT', `There is no target ${name}.`)
+    if (!codeHost) throw notConfigured()
+    const refusal = apiBase === undefined ? undefined : refuseUrl(apiBase)
+    if (refusal !== undefined) throw new AppError('INVALID_INPUT', `api_base: ${refusal}`)
+    return {
+      correlationId,
+      target: target.name,
+      repository: target.repository,
+      workflow: target.workflow,
+      ref: ref ?? target.ref,
+      environment: target.environment,
+      service: target.service,
+      inputs: {
+        ...resolveInputs(target.inputs, {api_base: apiBase}),
+        ...(apiBase === undefined ? {} : {VITE_API_BASE: apiBase}),
+        correlation_id: correlationId,
+        requester: actor.name,
+      },
+      requester: {id: actor.id, name: actor.name, kind: actor.kind},
+      ...(apiBase === undefined ? {} : {apiBase}),
+      wait,
+      requestedAt: clock(),
+      patience,
+      workflowUrl: codeHost.workflowUrl(target.repository, target.workflow),
+    }
+  }
+}
+
+function notConfigured(): AppError {
+  return new AppError('NOT_CONFIGURED', 'GitHub is not set up here. An operator must set GITHUB_TOKEN.')
 }
 
 /** Fills `${{ options.x }}`. An input that needs an option which was not given is left out, so the workflow's default holds. */

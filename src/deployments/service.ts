@@ -10,6 +10,7 @@ import type {QueueJob, Queues} from '../platform/queue.ts'
 import type {Pool} from 'pg'
 import {next, type DeploymentEvent, type Next} from './decide.ts'
 import {findRun} from './find-run.ts'
+import type {DeploymentGate} from './gate.ts'
 import type {DeploymentLock} from './lock.ts'
 import {excerptOf, failingStep} from './log-excerpt.ts'
 import {closing, describe} from './message.ts'
@@ -43,9 +44,12 @@ export interface DeploymentsOptions {
   readonly codeHost: CodeHost
   readonly queues: Queues
   readonly lock: DeploymentLock
+  readonly gate: DeploymentGate
   readonly notify: (invocationId: string) => Promise<void>
   /** Told of each command that a deployment brought to its end. */
   readonly observeEnd: (ended: EndedCommand) => void
+  /** Tells people how a deployment ended, within that transaction. */
+  readonly tellEnd: (db: Db, state: DeploymentState) => Promise<void>
   readonly redact: (text: string) => string
   readonly phases: DeploymentPhases
   readonly clock: Clock
@@ -65,8 +69,8 @@ export type Deployments = ReturnType<typeof createDeployments>
  * merely makes the next tick come sooner.
  */
 export function createDeployments(options: DeploymentsOptions) {
-  const {pool, store, replies, invocations, codeHost, queues, notify, observeEnd, redact} = options
-  const {lock, phases, clock, log, leaseMs} = options
+  const {pool, store, replies, invocations, codeHost, queues, notify, observeEnd, tellEnd, redact} = options
+  const {lock, gate, phases, clock, log, leaseMs} = options
 
   /** What commits with each change of a deployment: its message, and at the end the command's own end. */
   async function mirror(
@@ -77,9 +81,11 @@ export function createDeployments(options: DeploymentsOptions) {
     const id = state.request.correlationId
     const over = state.phase === 'finished'
     // Who waits asks often, and is told when something changed.
-    if (state.line && isDeepStrictEqual(describe(state), describe(before))) return undefined
-    await replies.write(db, id, describe(state), over && state.request.wait ? closing(state) : undefined)
+    if ((state.line || state.phase === 'parked') && isDeepStrictEqual(describe(state), describe(before)))
+      return undefined
+    await replies.write(db, id, describe(state), over && isAwaited(state) ? closing(state) : undefined)
     if (!over) return undefined
+    await tellEnd(db, state)
     return invocations.endWithin(db, id, {
       status: invocationStatus(state),
       result: {
@@ -103,6 +109,8 @@ export function createDeployments(options: DeploymentsOptions) {
       async (db, state, before) => {
         ended = await mirror(db, state, before)
         if (state.phase === 'finished') announce = await lock.leave(db, state)
+        if (before.phase === 'parked' && state.verdict?.kind === 'cancelled-before-start')
+          await gate.withdraw(db, state)
       },
       claim,
     )
@@ -114,10 +122,10 @@ export function createDeployments(options: DeploymentsOptions) {
   /** A nudge that finds someone at it leaves word, so that they look once more instead of missing the news. */
   async function claim(id: string, nudged: boolean): Promise<ClaimedDeployment | undefined> {
     if (!nudged) return store.claim(id, leaseMs, clock() + 20)
-    const claimed = await store.claim(id, leaseMs, clock() + 365 * 86_400_000)
+    const claimed = await store.claim(id, leaseMs, Number.POSITIVE_INFINITY)
     if (claimed || (await store.leaveWord(id))) return claimed
     // They were done in between, so it is free; and whoever else took it since has not looked yet.
-    return store.claim(id, leaseMs, clock() + 365 * 86_400_000)
+    return store.claim(id, leaseMs, Number.POSITIVE_INFINITY)
   }
 
   async function tick(id: string, nudged: boolean): Promise<void> {
@@ -157,7 +165,7 @@ export function createDeployments(options: DeploymentsOptions) {
     const at = step.do === 'wait' ? step.until : clock()
     const word = await store.release(claimed, at)
     if (word) await nudge(claimed.id).catch(leftToSweep(claimed.id))
-    else await schedule(claimed.id, at)
+    else if (Number.isFinite(at)) await schedule(claimed.id, at)
   }
 
   /** One step: act, then record what was learnt. Undefined when another worker took over meanwhile. */
@@ -166,9 +174,17 @@ export function createDeployments(options: DeploymentsOptions) {
     state: DeploymentState,
     step: Exclude<Next, {do: 'wait' | 'nothing'}>,
   ): Promise<DeploymentState | undefined> {
+    if (step.do === 'inspect') {
+      const seen = await gate.inspect(state)
+      if ('type' in seen) return record(claimed, seen)
+      const after = await record(claimed, (db, before) => gate.ask(db, before, seen))
+      // Its own message was written with it.
+      if (after?.phase === 'parked' && after.gate?.ask) await notify(after.gate.ask.approvalId)
+      return after
+    }
     if (step.do === 'dispatch') {
       // The record says "dispatching" before GitHub hears of it: whoever finds that word after a crash looks first.
-      const begun = await begin(claimed)
+      const begun = await begin(claimed, state)
       if (begun?.phase !== 'dispatching') return begun
       // A process that was frozen for a while must not dispatch in its sleep: whoever took over has seen to it.
       if (!(await store.renew(claimed, leaseMs))) return takenOver(claimed)
@@ -177,28 +193,45 @@ export function createDeployments(options: DeploymentsOptions) {
     return record(claimed, await learn(state, step))
   }
 
-  /** Takes the lock and says so in one transaction, or takes a place in line. */
-  async function begin(claimed: ClaimedDeployment): Promise<DeploymentState | undefined> {
-    let announce: (() => void) | undefined
+  /**
+   * Takes the lock, and uses the approval where one was needed, and says so in one transaction; or takes a place in line;
+   * or learns that what was approved is not what would ship.
+   */
+  async function begin(
+    claimed: ClaimedDeployment,
+    state: DeploymentState,
+  ): Promise<DeploymentState | undefined> {
+    const fresh = state.gate ? await gate.reread(state) : {}
+    if ('type' in fresh) return record(claimed, fresh)
+    const announcements: (() => void)[] = []
     const after = await record(claimed, async (db, before) => {
-      const entry = await lock.enter(db, before, clock())
-      announce = entry.announce
-      return entry.event
+      const {event, announce} = await lock.enter(db, before, clock())
+      announcements.push(announce)
+      if (event.type !== 'dispatch-began' || before.phase !== 'requested') return event
+      const refusal = await gate.redeem(db, before, fresh)
+      if (!refusal) return fresh.ref === undefined ? event : {...event, ref: fresh.ref}
+      announcements.push(await lock.leave(db, {...before, lock: {fence: event.fence ?? 0}}))
+      return refusal
     })
-    announce?.()
+    for (const announce of announcements) announce()
     return after
   }
 
   async function record(claimed: ClaimedDeployment, fact: Fact): Promise<DeploymentState | undefined> {
-    let event: DeploymentEvent | undefined
+    let folded: {readonly before: DeploymentState; readonly event: DeploymentEvent} | undefined
     const after = await fold(
       claimed.id,
-      async (db, before) => (event = typeof fact === 'function' ? await fact(db, before) : fact),
+      async (db, before) => {
+        const event = typeof fact === 'function' ? await fact(db, before) : fact
+        folded = {before, event}
+        return event
+      },
       {fence: claimed.fence, leaseMs},
     )
-    if (!after || !event) return takenOver(claimed)
+    if (!after || !folded) return takenOver(claimed)
+    const {before, event} = folded
     log.info({deployment: claimed.id, event: event.type, phase: after.phase}, 'deployment advanced')
-    phases.observe(after, event)
+    phases.observe(after, event, before)
     await notify(claimed.id)
     return after
   }
@@ -209,7 +242,8 @@ export function createDeployments(options: DeploymentsOptions) {
   }
 
   async function dispatch(state: DeploymentState): Promise<DeploymentEvent> {
-    const {repository, workflow, ref, inputs} = state.request
+    const {repository, workflow, ref: asked, inputs} = state.request
+    const ref = state.dispatchRef ?? asked
     const outcome = await codeHost.dispatch({repository, workflow, ref, inputs})
     const at = clock()
     switch (outcome.kind) {
@@ -232,10 +266,12 @@ export function createDeployments(options: DeploymentsOptions) {
 
   async function learn(
     state: DeploymentState,
-    step: Exclude<Next, {do: 'wait' | 'nothing' | 'dispatch'}>,
+    step: Exclude<Next, {do: 'wait' | 'nothing' | 'dispatch' | 'inspect'}>,
   ): Promise<DeploymentEvent> {
     const {repository} = state.request
     switch (step.do) {
+      case 'consult':
+        return gate.consult(state.gate?.ask?.approvalId ?? '')
       case 'reconcile':
         return {type: 'dispatch-unclear', at: clock(), cause: 'crashed'}
       case 'locate':
@@ -326,7 +362,7 @@ export function createDeployments(options: DeploymentsOptions) {
   return {
     /** Records a deployment for a command and starts it; asking twice for the same command changes nothing. */
     async request(request: DeploymentRequest): Promise<void> {
-      const state = newDeployment(request)
+      const state = newDeployment(request, {guarded: gate.guards(request.environment)})
       const id = request.correlationId
       await transaction(pool, async client => {
         if (!(await invocations.followWithin(client, id))) return
@@ -342,6 +378,20 @@ export function createDeployments(options: DeploymentsOptions) {
       const ids = await store.matching(runId, title)
       for (const id of ids) await nudge(id)
       return ids.length
+    },
+
+    /** Its request for approval was voted upon, decided or moved: what the record says by now counts. */
+    async approvalChanged(id: string, approvalId: string): Promise<void> {
+      const event = await gate.consult(approvalId)
+      let before: DeploymentState | undefined
+      const after = await fold(id, async (_db, known) => {
+        before = known
+        return event
+      })
+      if (!after || !before) return
+      phases.observe(after, event, before)
+      await notify(id)
+      if (after.phase !== 'parked' && after.phase !== 'finished') await nudge(id).catch(leftToSweep(id))
     },
 
     /** Asks to stop. Once answered, no dispatch starts any more; a run that exists is told to stop. */
@@ -407,11 +457,16 @@ export function createDeployments(options: DeploymentsOptions) {
 function lookNow({
   phase,
   line,
-}: DeploymentState):
-  {readonly do: 'observe'} | {readonly do: 'locate'} | {readonly do: 'dispatch'} | undefined {
+}: DeploymentState): Extract<Next, {do: 'consult' | 'observe' | 'locate' | 'dispatch'}> | undefined {
+  if (phase === 'parked') return {do: 'consult'}
   if (phase === 'requested' && line) return {do: 'dispatch'}
   if (phase === 'watching') return {do: 'observe'}
   return phase === 'locating' ? {do: 'locate'} : undefined
+}
+
+/** Somebody waits for its end: who said so, and who had to wait for people. */
+function isAwaited({request, gate}: DeploymentState): boolean {
+  return request.wait || gate?.ask !== undefined
 }
 
 function invocationStatus(state: DeploymentState): 'succeeded' | 'failed' | 'cancelled' {
@@ -423,6 +478,7 @@ function invocationStatus(state: DeploymentState): 'succeeded' | 'failed' | 'can
       if (verdict.conclusion === 'success') return 'succeeded'
       return verdict.conclusion === 'cancelled' ? 'cancelled' : 'failed'
     case 'cancelled-before-start':
+    case 'not-approved':
       return 'cancelled'
     default:
       return 'failed'
@@ -433,6 +489,7 @@ function toRun(run: Omit<RunDetail, 'jobs'>): RunView {
   return {
     id: run.id,
     url: run.url,
+    sha: run.headSha,
     status: run.status,
     conclusion: run.conclusion,
     attempt: run.attempt,

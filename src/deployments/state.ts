@@ -1,3 +1,7 @@
+import type {Release} from '../approvals/releases.ts'
+import type {Actor} from '../sdk/index.ts'
+import type {Environment} from '../platform/config/config.ts'
+
 /** What was asked, and the patience it was asked with. Never changes after the request. */
 export interface DeploymentRequest {
   readonly correlationId: string
@@ -7,10 +11,10 @@ export interface DeploymentRequest {
   /** The workflow's file name, such as `client-deploy.yml`. */
   readonly workflow: string
   readonly ref: string
-  readonly environment: string
+  readonly environment: Environment
   readonly service: string
   readonly inputs: Readonly<Record<string, string>>
-  readonly requester: {readonly id: string; readonly name: string; readonly kind: string}
+  readonly requester: Pick<Actor, 'id' | 'name' | 'kind'>
   readonly apiBase?: string
   /** Follow the run to its end, or only until it is known to have started. */
   readonly wait: boolean
@@ -44,6 +48,8 @@ export interface RunView {
   /** A decimal string: GitHub's ids outgrow safe integers. */
   readonly id: string
   readonly url: string
+  /** The commit it runs; absent until it was looked at. */
+  readonly sha?: string
   readonly status: string
   readonly conclusion: string | null
   readonly attempt: number
@@ -75,12 +81,77 @@ export type Verdict =
   /** Stopped before anything was asked of GitHub. */
   | {readonly kind: 'cancelled-before-start'}
   | {readonly kind: 'refused'; readonly reason: string}
+  /** Its gate stays shut whoever agrees: what would ship can't be read, its tests fail, there is a freeze. */
+  | {readonly kind: 'blocked'; readonly reason: string; readonly until?: number}
+  | ({readonly kind: 'not-approved'} & Refusal)
+  /** The run was of another commit than the approved one, whatever became of it: the branch moved in between. */
+  | {readonly kind: 'wrong-commit'; readonly sha: string; readonly conclusion: string | null}
 
-export type Phase = 'requested' | 'dispatching' | 'locating' | 'watching' | 'finished'
+/** How people answered, or that nobody did. */
+export interface Refusal {
+  readonly how: 'rejected' | 'expired' | 'cancelled'
+  readonly by?: string
+  readonly surface?: string
+  readonly reason?: string
+}
+
+/**
+ * `inspecting` and `parked` come first where a gate stands before the target: what would ship is read, and people are
+ * asked about exactly that. Nothing is held meanwhile, and nothing asked of GitHub.
+ */
+export type Phase =
+  'inspecting' | 'parked' | 'requested' | 'dispatching' | 'locating' | 'watching' | 'finished'
+
+/** A request for approval, as its message is to tell of it. */
+export interface Ask {
+  readonly approvalId: string
+  readonly askedAt: number
+  /** Of the approval's record: what is older was seen before. */
+  readonly version: number
+  readonly needed: number
+  readonly given: number
+  readonly expiresAt?: number
+  readonly level: string
+  /** For people, in the words of the rules. */
+  readonly reasons: readonly string[]
+  /** Who may decide. */
+  readonly roles: readonly string[]
+  /** What the release changes, where that is known. */
+  readonly card?: CardSummary
+  /** Where it is decided, once it is known. */
+  readonly url?: string
+  /** How often it was looked up. */
+  readonly looks: number
+}
+
+/** What the release changes, in numbers. */
+export interface CardSummary {
+  readonly files: number
+  readonly migrations: number
+  readonly pullRequests: readonly number[]
+  readonly checks: 'success' | 'failure' | 'pending' | 'unknown'
+}
+
+/** It stands before a guarded target: nothing is dispatched until it is passed. */
+export interface Gate {
+  /** From 1; the next one begins when what was asked for has moved. */
+  readonly round: number
+  /** What this round asks for, and what alone may be shipped then. */
+  readonly release?: Release
+  readonly ask?: Ask
+  /** What moved, so that it asks again. */
+  readonly moved?: readonly string[]
+  /** How long people took, in all rounds. */
+  readonly waitedMs: number
+  readonly passed?: {readonly how: 'approved' | 'not-needed' | 'glass-broken'; readonly at: number}
+  /** Its approval permits one beginning, and this was it. */
+  readonly used?: true
+}
 
 export interface DeploymentState {
   readonly request: DeploymentRequest
   readonly phase: Phase
+  readonly gate?: Gate
   /** It waits for its turn at what it deploys: since when, as of when, who holds it, and who goes before. */
   readonly line?: {
     readonly since: number
@@ -93,6 +164,8 @@ export interface DeploymentState {
   /** How often a dispatch was begun; a second time only after a crash that provably left no run. */
   readonly dispatches: number
   readonly dispatchBeganAt?: number
+  /** Where the workflow is started, if not at the ref that was asked for. */
+  readonly dispatchRef?: string
   /** A dispatch was begun and its answer never seen: `crashed` with the worker, or `answer-lost` on the way back. */
   readonly unclear?: 'crashed' | 'answer-lost'
   readonly locatingSince?: number
@@ -130,6 +203,12 @@ export function lockOf({environment, service}: DeploymentRequest): string {
   return `deployment:${environment}:${service}`
 }
 
-export function newDeployment(request: DeploymentRequest): DeploymentState {
-  return {request, phase: 'requested', dispatches: 0, jobs: [], logReads: 0, slowedMs: 0, misses: 0}
+export function newDeployment(
+  request: DeploymentRequest,
+  {guarded = false}: {readonly guarded?: boolean} = {},
+): DeploymentState {
+  const begun = {request, dispatches: 0, jobs: [], logReads: 0, slowedMs: 0, misses: 0}
+  return guarded
+    ? {...begun, phase: 'inspecting', gate: {round: 1, waitedMs: 0}}
+    : {...begun, phase: 'requested'}
 }

@@ -178,6 +178,25 @@ export function createInvocationStore({pool}: {readonly pool: Pool}) {
       return rows.length === 1 && rows[0] ? toInvocation(rows[0]) : undefined
     },
 
+    /** Commands of before `before` that no process and no other record has brought to an end, oldest first. */
+    async unfinished(query: {readonly after: Date; readonly before: Date; readonly limit: number}): Promise<
+      readonly {
+        readonly id: string
+        readonly agent: string
+        readonly action: string
+        readonly createdAt: Date
+      }[]
+    > {
+      const {rows} = await pool.query<{id: string; agent: string; action: string; createdAt: Date}>({
+        name: 'invocations-unfinished',
+        text: `select id, agent, action, created_at as "createdAt" from invocations
+          where status in ('queued', 'running') and created_at > $1 and created_at < $2
+          order by created_at limit $3`,
+        values: [query.after, query.before, query.limit],
+      })
+      return rows
+    },
+
     async open(): Promise<readonly Invocation[]> {
       const {rows} = await pool.query<InvocationRow>(
         `select ${COLUMNS} from invocations where status in ('queued', 'running', 'following') order by created_at desc limit 100`,

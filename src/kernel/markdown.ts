@@ -21,7 +21,7 @@ export function code(text: string, maxLength = 100): string {
  * spaces; zero-width, direction-changing and other format characters and half surrogate pairs (which no JSON
  * parser takes) vanish.
  */
-function visible(text: string): string {
+export function visible(text: string): string {
   return text
     .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
     .replace(/[\p{Cf}\p{Cs}]/gu, '')

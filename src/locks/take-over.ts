@@ -180,7 +180,7 @@ function question({id, resource, owner, holderId, asker, reason, answerBy}: Ask)
   return {
     state: 'waiting',
     title: `${plain(resource, 80)} · ${plain(asker, 40)} asks for it`,
-    mention: holderId,
+    mentions: [holderId],
     lines: [
       `${plain(owner, 60)}, you hold it. ${plain(asker, 60)} wants to take over${why}`,
       `without an answer it is taken ${timestamp(answerBy)}; what you run under it is not stopped by that`,

@@ -1,4 +1,4 @@
-import type {Reply} from '../sdk/index.ts'
+import type {Reply, ReplyState} from '../sdk/index.ts'
 import type {ReplyTarget} from '../invocations/invocation.ts'
 
 /** The wish for one command's message, and how much of it Discord is known to show. */
@@ -35,6 +35,8 @@ export type Delivery =
 /** Edits at most this often: Discord accepts about five in two seconds and people can't read faster. */
 export const EDIT_EVERY_MS = 2000
 
+const UNDER_WAY: ReadonlySet<ReplyState> = new Set(['running', 'waiting'])
+
 /** The pure half of delivery: what to do about a reply at `now`. Progress waits its turn; the end never does. */
 export function nextDelivery(reply: ReplyRecord, now: number, handoverMs: number): Delivery {
   const {target} = reply
@@ -44,7 +46,8 @@ export function nextDelivery(reply: ReplyRecord, now: number, handoverMs: number
 
   if (stale) {
     const dueAt = (reply.deliveredAt ?? 0) + EDIT_EVERY_MS
-    if (reply.deliveredAt !== undefined && now < dueAt && !ending) return {do: 'wait', untilMs: dueAt}
+    const isOver = ending || !UNDER_WAY.has(reply.view.state)
+    if (reply.deliveredAt !== undefined && now < dueAt && !isOver) return {do: 'wait', untilMs: dueAt}
     if (target.kind === 'channel') {
       return reply.channelMessageId === undefined
         ? {do: 'post-to-channel', channelId: target.channelId}

@@ -38,6 +38,15 @@ export type ReplyStore = ReturnType<typeof createReplyStore>
 
 export function createReplyStore({pool}: {readonly pool: Pool}) {
   return {
+    /** Begins a message that belongs to no command, inside the caller's transaction. Nudge it after the commit. */
+    async open(db: Db, id: string, target: ReplyTarget, view: Reply): Promise<void> {
+      await db.query('insert into replies (id, target, view, version) values ($1, $2, $3, 1)', [
+        id,
+        JSON.stringify(target),
+        JSON.stringify(view),
+      ])
+    },
+
     /** Changes what the message should say, inside the caller's transaction: record and message can't disagree. */
     async write(db: Db, id: string, view: Reply, closing?: Reply): Promise<void> {
       await db.query(

@@ -9,6 +9,7 @@ import type {Logger} from '../platform/logger.ts'
 import {redactText} from '../platform/redact.ts'
 import type {PastRun, PipelinesPort, ShippingTarget, StartedRun, TargetSummary} from '../sdk/index.ts'
 import {chooseWorkflow, lastGood, newestOfEach} from './choose.ts'
+import {createCommitRefs, unseenRepository} from './commit-refs.ts'
 import {causeOf, diagnose, type Evidence} from './diagnose.ts'
 import {createFollower, type Patience} from './follow.ts'
 import {repositoryNamed} from './repository-name.ts'
@@ -59,6 +60,10 @@ export function createPipelines({
     return github
   }
 
+  function refs() {
+    return createCommitRefs({host: hosts().repository, clock})
+  }
+
   function following() {
     if (!follower) throw notConfigured()
     return follower
@@ -90,12 +95,12 @@ export function createPipelines({
 
     async workflowFor({repository, pipeline, signal}) {
       const look = await hosts().repository.workflows({repository, signal})
-      return chooseWorkflow(valueOf(look, unseen(repository), clock), pipeline)
+      return chooseWorkflow(valueOf(look, unseenRepository(repository), clock), pipeline)
     },
 
     async runsOf({repository, sha, signal}) {
       const look = await hosts().code.runsOf({repository, sha, signal})
-      return newestOfEach(valueOf(look, unseen(repository), clock).map(toPast))
+      return newestOfEach(valueOf(look, unseenRepository(repository), clock).map(toPast))
     },
 
     async checksOf({repository, sha, signal}) {
@@ -113,27 +118,8 @@ export function createPipelines({
 
     lastGood,
 
-    async refAt({repository, sha, prefer, signal}) {
-      const host = hosts().repository
-      const branches = valueIfAny(await host.branchesAt({repository, sha, signal}), clock) ?? []
-      if (prefer !== undefined && branches.includes(prefer)) return prefer
-      const [branch] = branches
-      if (branch !== undefined) return branch
-      const tagged = valueIfAny(await host.tagTarget({repository, tag: tagOf(sha), signal}), clock)
-      return tagged === sha ? tagOf(sha) : undefined
-    },
-
-    async tag({repository, sha, signal}) {
-      const host = hosts().repository
-      const tag = tagOf(sha)
-      const look = await host.createRef({repository, ref: `refs/tags/${tag}`, sha, signal})
-      if (look.kind === 'seen') return tag
-      // It may be there: made by another step, or by this one before its answer was lost.
-      const there = await host.tagTarget({repository, tag, signal})
-      if (there.kind === 'seen' && there.value === sha) return tag
-      valueOf(look, unseen(repository), clock)
-      return tag
-    },
+    refAt: async query => refs().refAt(query),
+    tag: async change => refs().tag(change),
 
     dispatch: async request => following().dispatch(request),
     find: async request => following().find(request),
@@ -171,7 +157,7 @@ export function createPipelines({
       const change = {repository, name, value, signal}
       const look =
         before === undefined ? await host.createVariable(change) : await host.updateVariable(change)
-      valueOf(look, unseen(repository), clock)
+      valueOf(look, unseenRepository(repository), clock)
       return before === undefined ? 'created' : 'changed'
     },
   }
@@ -236,17 +222,9 @@ function shipping(target: ConfiguredTarget, targets: readonly ConfiguredTarget[]
   }
 }
 
-function tagOf(sha: string): string {
-  return `signalbox/${sha}`
-}
-
 function toPast(run: RunSummary): PastRun {
   const {id, url, path, headSha, event, status, conclusion, createdAt, updatedAt} = run
   // `path` names the ref too where the file comes from another one: `deploy.yml@refs/heads/main`.
   const workflow = (path.split('@')[0] ?? path).split('/').at(-1) ?? path
   return {id, url, workflow, sha: headSha, event, status, conclusion, createdAt, updatedAt}
-}
-
-function unseen(repository: string): string {
-  return `${repository} was not found, or our token can’t see it.`
 }

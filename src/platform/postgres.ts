@@ -52,6 +52,9 @@ export function createPool({
   return pool
 }
 
+/** What waits for the end of an open transaction, by its client. */
+const afterwards = new WeakMap<object, (() => void)[]>()
+
 /**
  * Commits what `work` did with the client, or nothing of it when `work` throws. A client that can't even roll back
  * is destroyed instead of going back to the pool.
@@ -61,18 +64,33 @@ export async function transaction<T>(
   work: (client: pg.PoolClient) => Promise<T>,
 ): Promise<T> {
   const client = await pool.connect()
+  const waiting: (() => void)[] = []
   let broken: Error | undefined
   try {
     await client.query('begin')
+    afterwards.set(client, waiting)
     const result = await work(client)
     await client.query('commit')
+    for (const tell of waiting) tell()
     return result
   } catch (error) {
     await client.query('rollback').catch((rollbackError: Error) => (broken = rollbackError))
     throw error
   } finally {
+    afterwards.delete(client)
     client.release(broken)
   }
+}
+
+/**
+ * Calls `tell`, which must not throw, once the transaction that the client is in has committed, and never if it rolls
+ * back; at once for a pool, or a client whose transaction `transaction` did not begin. For hints that something new is
+ * there: a crash right after the commit loses them.
+ */
+export function afterCommit(db: Db, tell: () => void): void {
+  const waiting = afterwards.get(db)
+  if (waiting) waiting.push(tell)
+  else tell()
 }
 
 /** The SQLSTATE codes that our code acts on. */

@@ -63,6 +63,8 @@ const SHAPES: readonly RegExp[] = [
   /gh[pousr]_[\w.-]{16,}|github_pat_\w{16,}/g,
   /\bv1\.[0-9a-f]{40}\b/g,
   /lin_(?:api|oauth|wh)_\w{10,}/g,
+  // Ours: src/access/code.ts.
+  /(?<![\w-])sbx_[\w-]{20,}/g,
   // A bot token starts with the bot's id, decimal digits in base64: hence M, N or O.
   /(?<![\w-])[MNO][\w-]{22,30}\.[\w-]{5,8}\.[\w-]{25,}|(?<![\w-])mfa\.[\w-]{20,}/g,
   /(?<![A-Za-z0-9])(?:(?:xox[a-z]|xapp)-[\w-]{10,}|(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16})/g,

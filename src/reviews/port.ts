@@ -26,7 +26,7 @@ export function createReviews({
 
   return {
     async review({repository, number, signal}) {
-      const missing = `${repository} has no pull request #${number}, or our token can’t see it.`
+      const missing = missingOf({repository, number})
       const query = {repository, number, signal}
       const pull = valueOf(await github().pullRequest(query), missing, clock)
       const {items, complete} = valueOf(await github().pullRequestFiles(query), missing, clock)
@@ -47,9 +47,13 @@ export function createReviews({
       }
     },
 
+    async headOf(query) {
+      return valueOf(await github().pullRequest(query), missingOf(query), clock).headSha
+    },
+
     async publish(review, signal) {
       const {repository, number, headSha} = review
-      const missing = `${repository} has no pull request #${number}, or our token can’t see it.`
+      const missing = missingOf(review)
       const body = reviewText(review, github().htmlUrl)
       const marked = valueOf(await github().reviews({repository, number, signal}), missing, clock)
         .filter(one => one.body.startsWith(MARKER))
@@ -71,4 +75,8 @@ export function createReviews({
       }
     },
   }
+}
+
+function missingOf({repository, number}: {readonly repository: string; readonly number: number}): string {
+  return `${repository} has no pull request #${number}, or our token can’t see it.`
 }

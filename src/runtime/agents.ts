@@ -36,6 +36,7 @@ export function startAgents(house: House, actions: Actions): ServedAgents {
       notify,
       services,
       runAttempt,
+      tellError: house.tellAgentError,
       observe: (labels, seconds) => metrics.commandDuration.observe(labels, seconds),
       clock: systemClock,
       log,

@@ -1,6 +1,9 @@
 import {REST} from '@discordjs/rest'
 import {Routes, type APIApplication, type APIGuild} from 'discord-api-types/v10'
 import {Octokit} from 'octokit'
+import {createMailer} from '../integrations/email/mailer.ts'
+import {openSdkLinear} from '../integrations/linear/sdk-linear.ts'
+import {systemClock} from '../kernel/clock.ts'
 import {describeIntegrations} from '../platform/config/integrations.ts'
 import type {Config} from '../platform/config/config.ts'
 import {createPool} from '../platform/postgres.ts'
@@ -21,6 +24,8 @@ export async function examine(config: Config, databaseUrl: string): Promise<read
     ...(await examineDatabase(databaseUrl)),
     ...(await examineDiscord(config)),
     ...(await examineGithub(config)),
+    ...(await examineLinear(config)),
+    ...(await examineMail(config)),
   ]
 }
 
@@ -85,6 +90,56 @@ async function examineDiscord({discord}: Config): Promise<Finding[]> {
     }
   }
   return findings
+}
+
+async function examineMail({smtp, notifications}: Config): Promise<Finding[]> {
+  if (!smtp || !notifications) return []
+  const mailer = createMailer({smtp, from: notifications.emailFrom})
+  try {
+    const fault = await mailer.verify()
+    return [
+      fault === undefined
+        ? {ok: true, what: `mail: ${smtp.host}:${smtp.port} lets us in`}
+        : {
+            ok: false,
+            what: `mail: ${smtp.host}:${smtp.port} does not let us in: ${fault}`,
+            next: 'check SMTP_HOST, SMTP_PORT, SMTP_USER and SMTP_PASS; SMTP_TLS=false only where the server speaks no TLS',
+          },
+    ]
+  } finally {
+    mailer.close()
+  }
+}
+
+async function examineLinear({linear}: Config): Promise<Finding[]> {
+  if (!linear) return []
+  const client = await openSdkLinear({...linear, clock: systemClock, timeoutMs: WITHIN_MS})
+  const me = await client.me()
+  if (me.kind !== 'ok')
+    return [
+      {
+        ok: false,
+        what: `linear: ${me.kind === 'missing' ? 'does not know us' : me.reason}`,
+        next:
+          linear.auth.kind === 'key'
+            ? 'make a new key at https://linear.app/settings/account/security and set LINEAR_API_KEY'
+            : 'turn on client credentials for the application at https://linear.app/settings/api, and copy its id and secret',
+      },
+    ]
+  const identity = {ok: true, what: `linear: we are ${me.value.name}${me.value.app ? ', an agent' : ''}`}
+  const hub = linear.approvalHubIssueId
+  if (hub === undefined) return [identity]
+  const issue = await client.issue(hub)
+  return [
+    identity,
+    issue.kind === 'ok'
+      ? {ok: true, what: `linear: asks on ${issue.value.identifier} ${issue.value.title}`}
+      : {
+          ok: false,
+          what: `linear: the hub issue ${hub} is not to be seen`,
+          next: 'check LINEAR_APPROVAL_HUB_ISSUE_ID, and that our account or app has access to its team',
+        },
+  ]
 }
 
 async function examineGithub(config: Config): Promise<Finding[]> {

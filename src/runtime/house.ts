@@ -1,11 +1,32 @@
 import type {Pool} from 'pg'
+import {createAccountStore} from '../access/account-store.ts'
+import {createBreakGlass} from '../access/break-glass.ts'
+import {createGithubComments} from '../access/github-comments.ts'
+import {createGuard, type Guard} from '../access/guard.ts'
+import {createLinks, type Links} from '../access/links.ts'
+import {mailDomains} from '../access/mail-domains.ts'
+import {createPeople, type People} from '../access/people.ts'
 import type {AccessPolicy} from '../access/policy.ts'
+import {createAccountsPort, createBreakGlassPort} from '../access/port.ts'
+import {createRoster} from '../access/roster.ts'
+import {createAlarm} from '../approvals/alarm.ts'
+import {createApprovalMetrics} from '../approvals/metrics.ts'
+import {requirementOf, rolesThatApprove} from '../approvals/policy.ts'
+import {createApprovalsPort} from '../approvals/port.ts'
+import {createReleases} from '../approvals/releases.ts'
+import type {Risk} from '../approvals/request.ts'
+import {assess} from '../approvals/risk.ts'
+import {createApprovals, type ApprovalService} from '../approvals/service.ts'
+import {createApprovalStore} from '../approvals/store.ts'
 import {createCatalogue} from '../bot/catalogue.ts'
 import {createInterruptions} from '../bot/interruptions.ts'
 import {createPipeline, type Pipeline} from '../bot/pipeline.ts'
 import {createCancellation} from '../deployments/cancellation.ts'
+import {createExplain} from '../deployments/explain.ts'
+import {createDeploymentGate} from '../deployments/gate.ts'
 import {createDeploymentLock} from '../deployments/lock.ts'
 import {createDeploymentPhases} from '../deployments/metrics.ts'
+import {createDeploymentEnds} from '../deployments/notice.ts'
 import {createDeploymentsPort} from '../deployments/port.ts'
 import {createDeployments, type Deployments} from '../deployments/service.ts'
 import {createDeploymentStore} from '../deployments/store.ts'
@@ -13,8 +34,10 @@ import {createWorkflowRuns} from '../deployments/workflow-runs.ts'
 import {createEndpoints} from '../health/endpoints.ts'
 import {createDocumentation} from '../documentation/port.ts'
 import {createDiscordApi, type DiscordApi} from '../integrations/discord/api.ts'
+import {createMailer} from '../integrations/email/mailer.ts'
 import {createOctokitCodeHost} from '../integrations/github/octokit-code-host.ts'
 import {createOctokitRepositoryHost} from '../integrations/github/octokit-repository-host.ts'
+import {openSdkLinear} from '../integrations/linear/sdk-linear.ts'
 import {createArrivalStore} from '../invocations/arrival-store.ts'
 import {createInvocations, type Invocations} from '../invocations/service.ts'
 import {createInvocationStore, type EndedCommand, type InvocationStore} from '../invocations/store.ts'
@@ -23,10 +46,20 @@ import {checkPublicUrl} from '../kernel/public-url.ts'
 import {createLocksPort} from '../locks/port.ts'
 import {createTakeOvers, type TakeOvers} from '../locks/take-over.ts'
 import {createTakeOverStore} from '../locks/take-over-store.ts'
+import {createDiscordNotices} from '../notifications/channels/discord.ts'
+import {createFollowUpNotices} from '../notifications/channels/linear-follow-up.ts'
+import {createPullRequestNotices} from '../notifications/channels/pull-request.ts'
+import {createDispatcher, type Dispatcher} from '../notifications/dispatcher.ts'
+import {createNoticeMetrics} from '../notifications/notice-metrics.ts'
+import {createNoticeStore} from '../notifications/notice-store.ts'
+import type {NoticeChannel} from '../notifications/notice.ts'
+import {createCodeMail} from '../notifications/code-mail.ts'
+import {createNotices} from '../notifications/notices.ts'
 import {createNotifications, type Notifications} from '../notifications/service.ts'
 import {createReplyStore, type ReplyStore} from '../notifications/store.ts'
-import {createPipelines} from '../pipelines/port.ts'
-import type {Config} from '../platform/config/config.ts'
+import {createCommitRefs} from '../pipelines/commit-refs.ts'
+import {createPipelines, repositoriesOf} from '../pipelines/port.ts'
+import type {Config, Environment} from '../platform/config/config.ts'
 import type {Logger} from '../platform/logger.ts'
 import {createSafeHttp} from '../platform/safe-http.ts'
 import {createMetrics, type Metrics} from '../platform/metrics.ts'
@@ -34,14 +67,21 @@ import {createOutbox, type Outbox} from '../platform/outbox.ts'
 import {createPool} from '../platform/postgres.ts'
 import {createQueues, type Queues} from '../platform/queue.ts'
 import {createReviews} from '../reviews/port.ts'
+import {createAgentErrors, type AgentErrors} from '../worker/agent-error.ts'
 import {createFollowers, type Followers} from '../workflows/followers.ts'
 import {createFollowerStore} from '../workflows/follower-store.ts'
+import {createGates, type Gates} from '../workflows/gates.ts'
 import {createLaunch, type Launch} from '../workflows/launch.ts'
 import {createRunsPort} from '../workflows/port.ts'
+import {createRunEnds} from '../workflows/run-ends.ts'
 import type {AgentDefinition, CommandDefinition, Services} from '../sdk/index.ts'
 import {openCoordination, type Coordination} from './coordination.ts'
+import {openLinearHub, type HouseLinear} from './linear.ts'
+import {openProjects, type HouseProjects} from './projects.ts'
 import {loadFolder} from './load-plugins.ts'
+import {openMail, type HouseMail} from './mail.ts'
 import {proveCompleteness} from './prove-completeness.ts'
+import {createPublicUrl, type PublicUrl} from './public-url.ts'
 import {openWorkflows, type HouseWorkflows} from './workflows.ts'
 
 /** Everything built once per process, whatever its roles; the roles start what they need of it. */
@@ -56,18 +96,36 @@ export interface House {
   readonly agents: ReadonlyMap<string, AgentDefinition>
   readonly discord: DiscordApi | undefined
   readonly coordination: Coordination
+  readonly people: People
+  readonly approvals: ApprovalService
+  readonly links: Links
+  /** Freezes and broken glass. */
+  readonly guard: Guard
   readonly takeOvers: TakeOvers
   readonly workflows: HouseWorkflows
   readonly launch: Launch
   readonly followers: Followers
+  /** Tells people how a run ended, with which of its commits. */
+  readonly tellRunEnd: (run: string, seq: number) => Promise<void>
+  /** Tells people that an agent failed, within that transaction. */
+  readonly tellAgentError: AgentErrors
   readonly services: Services
   readonly invocationStore: InvocationStore
   readonly invocations: Invocations
   readonly replies: ReplyStore
   readonly notifications: Notifications | undefined
+  readonly dispatcher: Dispatcher
+  /** Undefined: no mail goes out. */
+  readonly mail: HouseMail | undefined
+  /** Undefined: nobody is asked in Linear. */
+  readonly linear: HouseLinear | undefined
+  readonly projects: HouseProjects | undefined
+  readonly publicUrl: PublicUrl
   readonly interruptions: ReturnType<typeof createInterruptions> | undefined
   readonly notify: (invocationId: string) => Promise<void>
   readonly deployments: Deployments | undefined
+  /** The gates of workflow runs. */
+  readonly gates: Gates
   readonly pipeline: Pipeline | undefined
   /** How long a dead worker's work waits before another takes it over. */
   readonly leaseMs: number
@@ -128,10 +186,54 @@ export async function buildHouse(options: {
   const codeHost = config.github && (await createOctokitCodeHost({...config.github, clock}))
   const repositoryHost = config.github && (await createOctokitRepositoryHost({...config.github, clock}))
 
+  const roster = createRoster(config.principals)
+  const accounts = createAccountStore({pool})
+  const people = createPeople({roster, accounts})
+  const noticeStore = createNoticeStore({pool})
+  // What is told about requests needs the requests, and they need who tells: filled below, before anything runs.
+  const channels: NoticeChannel[] = []
+  const notices = createNotices({store: noticeStore, channels, rules: config.notificationRules})
+  const targets = [...config.targets.values()].flatMap(target =>
+    target.repository === undefined ? [] : [{...target, repository: target.repository}],
+  )
+  const repositories = repositoriesOf(targets, config.github?.repository)
+  const ourDomains = mailDomains([
+    config.notifications?.emailFrom,
+    ...(config.notifications?.emailTo ?? []),
+    ...config.principals.map(({email}) => email),
+  ])
+  const mailer =
+    config.smtp &&
+    config.notifications &&
+    createMailer({smtp: config.smtp, from: config.notifications.emailFrom})
+  const links = createLinks({
+    pool,
+    store: accounts,
+    roster,
+    githubComments: repositoryHost && createGithubComments({host: repositoryHost, repositories, log}),
+    sendCode: mailer && createCodeMail({mailer}),
+    isOurDomain: domain => ourDomains.has(domain),
+    log,
+  })
+  const breakGlass = createBreakGlass({
+    pool,
+    accounts,
+    people,
+    policy: config.approvals.breakGlass,
+    alarm: createAlarm({people, notices, approverRoles: rolesThatApprove(config.approvalPolicies)}),
+  })
+  const guard = createGuard({freezes: config.approvals.freezes, breakGlass})
+
   const invocationStore = createInvocationStore({pool})
-  const invocations = createInvocations({store: invocationStore, outbox})
-  const replies = createReplyStore({pool})
   const leaseMs = config.worker.leaseMs
+  const invocations = createInvocations({
+    store: invocationStore,
+    outbox,
+    queues,
+    lostAfterMs: Math.max(10_000, 3 * leaseMs),
+    clock,
+  })
+  const replies = createReplyStore({pool})
   const notifications =
     discord &&
     createNotifications({
@@ -156,11 +258,56 @@ export async function buildHouse(options: {
     })
   const notify = async (id: string) => notifications?.changed(id)
 
+  const approvalStore = createApprovalStore({pool})
+  const approvals = createApprovals({
+    pool,
+    store: approvalStore,
+    people,
+    replies,
+    notices,
+    journal: coordination.events.journal,
+    outbox,
+    notify,
+    policies: config.approvalPolicies,
+    quietHours: config.approvals.quietHours,
+    statusChannelId: config.discord?.statusChannelId,
+    metrics: createApprovalMetrics({registry: metrics.registry, backlog: () => approvalStore.backlog()}),
+    log,
+  })
+
   const observeEnd = ({command, status, tookMs}: EndedCommand) =>
     metrics.commandDuration.observe({command, outcome: status}, tookMs / 1000)
+  const assessDeploy = (environment: Environment) => assess({operation: 'deploy', environment})
+  const requirementFor = ({level}: Risk) => requirementOf(level, config.approvalPolicies)
+  const takesApproval = (risk: Risk) => requirementFor(risk).approvers > 0
+  const releases =
+    codeHost &&
+    repositoryHost &&
+    createReleases({hosts: {code: codeHost, repository: repositoryHost}, targets})
+  const deploymentGate =
+    releases &&
+    repositoryHost &&
+    createDeploymentGate({
+      approvals,
+      people,
+      releases,
+      refs: createCommitRefs({host: repositoryHost, clock}),
+      assess: assessDeploy,
+      takesApproval,
+      guard,
+      channelOf: async id => (await replies.messageOf(id))?.channelId,
+      async addressOf(id) {
+        const {channelId, messageId} = (await replies.messageOf(id)) ?? {}
+        return channelId === undefined || messageId === undefined
+          ? undefined
+          : `https://discord.com/channels/${config.discord?.guildId ?? '@me'}/${channelId}/${messageId}`
+      },
+      clock,
+    })
   const deploymentStore = createDeploymentStore({pool})
   const deployments =
     codeHost &&
+    deploymentGate &&
     createDeployments({
       pool,
       store: deploymentStore,
@@ -169,8 +316,14 @@ export async function buildHouse(options: {
       codeHost,
       queues,
       lock: createDeploymentLock({locks: coordination.locks, leaseMs}),
+      gate: deploymentGate,
       notify,
       observeEnd,
+      tellEnd: createDeploymentEnds({
+        people,
+        notices,
+        projectOf: target => config.targets.get(target)?.project,
+      }),
       redact,
       phases: createDeploymentPhases(metrics.deployPhase),
       clock,
@@ -201,12 +354,44 @@ export async function buildHouse(options: {
     notify,
     observeEnd,
   })
-  const targets = [...config.targets.values()].flatMap(target =>
-    target.repository === undefined ? [] : [{...target, repository: target.repository}],
-  )
+  const pipelines = createPipelines({
+    github: codeHost && repositoryHost && {code: codeHost, repository: repositoryHost},
+    targets,
+    defaultRepository: config.github?.repository,
+    allowWrites: config.admin.allowSecretWrites,
+    patience: {discoveryMs: config.runs.discoveryTimeoutMs, pollMs: config.runs.pollIntervalMs},
+    clock,
+    log,
+  })
+  const gates = createGates({
+    pool,
+    approvals,
+    people,
+    guard,
+    workflows: workflows.service,
+    askers: followerStore,
+    targets,
+    takesApproval,
+    github: releases && repositoryHost && {host: repositoryHost, releases},
+    repositoryOf: text => pipelines.repository(text),
+    channelOf: async id => (await replies.messageOf(id))?.channelId,
+    clock,
+    log,
+  })
   const services: Services = {
     deployments: createDeploymentsPort({
       deployments,
+      explain:
+        releases &&
+        createExplain({
+          assess: assessDeploy,
+          requirementOf: requirementFor,
+          people,
+          guard,
+          releases,
+          locks: coordination.locks,
+          clock,
+        }),
       codeHost,
       targets,
       patience: {
@@ -239,15 +424,7 @@ export async function buildHouse(options: {
       apiBase: config.urls.apiBase,
       http: createSafeHttp(urlRules),
     }),
-    pipelines: createPipelines({
-      github: codeHost && repositoryHost && {code: codeHost, repository: repositoryHost},
-      targets,
-      defaultRepository: config.github?.repository,
-      allowWrites: config.admin.allowSecretWrites,
-      patience: {discoveryMs: config.runs.discoveryTimeoutMs, pollMs: config.runs.pollIntervalMs},
-      clock,
-      log,
-    }),
+    pipelines,
     reviews: createReviews({host: repositoryHost, clock}),
     documentation: createDocumentation({host: repositoryHost, clock}),
     runs: createRunsPort({
@@ -255,12 +432,84 @@ export async function buildHouse(options: {
       workflows: workflows.service,
       launch,
       followers,
-      askers: followerStore,
-      policy,
+      gates,
+      approvals,
       redact,
       clock,
     }),
+    accounts: createAccountsPort({
+      people,
+      roster,
+      store: accounts,
+      links,
+      repositories: config.github && repositories,
+      hubIssue: config.linear?.approvalHubIssueId,
+    }),
+    approvals: createApprovalsPort({approvals, people, messageOf: id => replies.messageOf(id), clock}),
+    breakGlass: createBreakGlassPort({
+      breakGlass,
+      channelOf: async id => (await replies.messageOf(id))?.channelId,
+    }),
   }
+  if (discord)
+    channels.push(
+      createDiscordNotices({
+        discord,
+        people,
+        replies,
+        statusChannelId: config.discord?.statusChannelId,
+        clock,
+      }),
+    )
+  if (repositoryHost) channels.push(createPullRequestNotices({host: repositoryHost, repositories, clock}))
+  const publicUrl = createPublicUrl(config.http)
+  const mail =
+    mailer &&
+    openMail({
+      mailer,
+      alwaysTo: config.notifications?.emailTo ?? [],
+      pool,
+      approvals,
+      people,
+      discord,
+      publicUrl: publicUrl.current,
+      clock,
+      log,
+    })
+  if (mail) channels.push(mail.channel)
+  const workspace = config.linear && (await openSdkLinear({...config.linear, clock}))
+  const linear =
+    config.linear &&
+    workspace &&
+    openLinearHub({
+      config: config.linear,
+      linear: workspace,
+      pool,
+      approvals,
+      people,
+      links,
+      sweepMs: config.approvals.sweepMs,
+      clock,
+      log,
+    })
+  if (linear) channels.push(linear.channel)
+  const hubIssue = config.linear?.approvalHubIssueId
+  if (workspace && hubIssue !== undefined)
+    channels.push(createFollowUpNotices({linear: workspace, hubIssue, people}))
+  const projects =
+    config.linear &&
+    workspace &&
+    (await openProjects({config, linear: config.linear, workspace, pool, clock, log}))
+  if (projects) channels.push(projects.channel)
+  const dispatcher = createDispatcher({
+    databaseUrl,
+    store: noticeStore,
+    channels,
+    rules: config.notificationRules,
+    metrics: createNoticeMetrics({registry: metrics.registry, backlog: () => noticeStore.backlog()}),
+    clock,
+    log,
+  })
   const pipeline =
     discord &&
     createPipeline({
@@ -288,24 +537,44 @@ export async function buildHouse(options: {
     agents,
     discord,
     coordination,
+    people,
+    approvals,
+    links,
+    guard,
     takeOvers,
     workflows,
     launch,
     followers,
+    tellRunEnd: createRunEnds({
+      db: pool,
+      workflows: workflows.service,
+      askers: followerStore,
+      people,
+      notices,
+      redact,
+    }),
+    tellAgentError: createAgentErrors({people, notices}),
     services,
     invocationStore,
     invocations,
     replies,
     notifications,
+    linear,
+    projects,
+    dispatcher,
+    mail,
+    publicUrl,
     interruptions,
     notify,
     deployments,
+    gates,
     pipeline,
     leaseMs,
     async close() {
       await outbox.close()
       await queues.close()
       await coordination.close()
+      mailer?.close()
       await pool.end()
     },
   }

@@ -1,13 +1,19 @@
 import type {FastifyInstance} from 'fastify'
+import {ACCOUNTS_QUEUE} from '../access/links.ts'
+import {approvalPageRoutes} from '../api/approval-page.ts'
+import {approvalRoutes} from '../api/approvals.ts'
 import {eventRoutes} from '../api/events.ts'
 import {healthRoutes, type HealthPart} from '../api/health.ts'
 import {interactionRoutes} from '../api/interactions.ts'
 import {lockRoutes} from '../api/locks.ts'
 import {metricsRoutes} from '../api/metrics.ts'
+import {projectRoutes} from '../api/projects.ts'
 import {registryRoutes} from '../api/registry.ts'
 import {runRoutes} from '../api/runs.ts'
 import {createApi} from '../api/server.ts'
 import {forgetDeliveries, webhookRoutes} from '../api/webhooks.ts'
+import {APPROVAL_OUTCOMES_QUEUE, APPROVALS_QUEUE} from '../approvals/outcomes.ts'
+import {LINEAR_QUEUE} from '../approvals/surfaces/linear-inbox.ts'
 import {openGateway, type Gateway} from '../bot/gateway.ts'
 import {syncCommands} from '../bot/registration.ts'
 import {DEPLOYMENTS_QUEUE, WEBHOOKS_QUEUE} from '../deployments/service.ts'
@@ -18,10 +24,17 @@ import {AppError} from '../kernel/errors.ts'
 import {systemClock} from '../kernel/clock.ts'
 import type {QueueWorker} from '../platform/queue.ts'
 import {REGISTRY_SWEEP_MS} from '../registry/service.ts'
-import {startDeploymentWorkers, startReplyWorker} from '../worker/feature-workers.ts'
+import {
+  startAccountWorker,
+  startApprovalOutcomeWorker,
+  startApprovalWorker,
+  startDeploymentWorkers,
+  startLinearWorker,
+  startReplyWorker,
+} from '../worker/feature-workers.ts'
 import {SCHEDULES_QUEUE, startSchedules} from '../worker/schedules.ts'
 import {startSweeper} from '../worker/sweeper.ts'
-import {startWorkflowWorker} from '../worker/workflow-attempts.ts'
+import {createAttemptSweep, startWorkflowWorker} from '../worker/workflow-attempts.ts'
 import {WORKFLOWS_QUEUE} from '../workflows/asked.ts'
 import {startAgents} from './agents.ts'
 import type {House} from './house.ts'
@@ -64,11 +77,16 @@ export async function startWorker(house: House): Promise<RunningRole> {
     pool,
     invocations,
     notifications,
+    dispatcher,
+    mail,
+    linear,
     interruptions,
     deployments,
+    gates,
     outbox,
     coordination,
     takeOvers,
+    approvals,
     workflows,
     followers,
     services,
@@ -86,9 +104,32 @@ export async function startWorker(house: House): Promise<RunningRole> {
   const workers: QueueWorker[] = [...served.workers]
   if (notifications) workers.push(startReplyWorker({queues, notifications, lockMs}))
   if (deployments) workers.push(...startDeploymentWorkers({queues, deployments, lockMs}))
-  workers.push(startWorkflowWorker({queues, workflows: workflows.service(), lockMs}))
+  workers.push(startAccountWorker({queues, links: house.links, lockMs}))
+  workers.push(startApprovalWorker({queues, approvals, lockMs}))
+  if (linear) workers.push(startLinearWorker({queues, inbox: linear.inbox, lockMs}))
+  workers.push(
+    startApprovalOutcomeWorker({
+      queues,
+      approvals,
+      waiting: {
+        deployment: async (id, request) => deployments?.approvalChanged(id, request.id),
+        gate: (gate, request) => gates.decided(gate, request),
+      },
+      lockMs,
+    }),
+  )
+  workers.push(
+    startWorkflowWorker({
+      queues,
+      workflows: workflows.service(),
+      approvals: gates,
+      tellEnd: house.tellRunEnd,
+      lockMs,
+    }),
+  )
   workers.push(await startSchedules({digests: config.digests, queues, invocations, log, lockMs}))
   outbox.start()
+  dispatcher.start()
   coordination.events.journal.start()
   const sweeper = startSweeper({
     log,
@@ -99,6 +140,20 @@ export async function startWorker(house: House): Promise<RunningRole> {
       ...(interruptions
         ? [{name: 'old arrivals', everyMs: 600_000, run: () => interruptions.forgetOld()}]
         : []),
+      {name: 'commands that the queue lost', everyMs: 5000, run: () => invocations.sweep()},
+      {name: 'notices', everyMs: 1000, run: () => dispatcher.sweep()},
+      ...(house.projects?.installing
+        ? [
+            {
+              name: 'tokens of projects',
+              everyMs: 600_000,
+              run: () => house.projects?.installing?.tokens.sweep() ?? Promise.resolve(),
+            },
+          ]
+        : []),
+      {name: 'old notices', everyMs: 3_600_000, run: () => dispatcher.forgetOld()},
+      ...(mail ? [{name: 'old mails', everyMs: 3_600_000, run: () => mail.forgetOld()}] : []),
+      ...(linear?.sweeps ?? []),
       {name: 'webhook deliveries', everyMs: 3_600_000, run: () => forgetDeliveries(pool)},
       ...(deployments ? [{name: 'deployments', everyMs: 1000, run: () => deployments.sweep()}] : []),
       ...(deployments
@@ -111,9 +166,15 @@ export async function startWorker(house: House): Promise<RunningRole> {
           ]
         : []),
       {name: 'agents', everyMs: REGISTRY_SWEEP_MS, run: () => coordination.registry.sweep()},
+      {name: 'approvals', everyMs: config.approvals.sweepMs, run: () => approvals.sweep()},
       {name: 'take-overs', everyMs: 1000, run: () => takeOvers.sweep()},
       {name: 'locks', everyMs: LOCKS_SWEEP_MS, run: () => coordination.locks.sweep()},
       {name: 'messages of runs', everyMs: 1000, run: () => followers.sweep()},
+      {
+        name: 'attempts of runs',
+        everyMs: 10_000,
+        run: createAttemptSweep({store: workflows.store, queues}),
+      },
       {name: 'old workflow runs', everyMs: 3_600_000, run: () => workflows.service().forgetOld()},
     ],
   })
@@ -125,6 +186,7 @@ export async function startWorker(house: House): Promise<RunningRole> {
       await sweeper.close()
       await Promise.all([
         engine.close(graceMs),
+        dispatcher.close(),
         ...workers.map(async worker => {
           await worker.drain(graceMs)
           await worker.close()
@@ -147,11 +209,16 @@ export async function startApi(
     WEBHOOKS_QUEUE,
     SCHEDULES_QUEUE,
     WORKFLOWS_QUEUE,
+    ACCOUNTS_QUEUE,
+    APPROVALS_QUEUE,
+    LINEAR_QUEUE,
+    APPROVAL_OUTCOMES_QUEUE,
   ]
   metrics.watchQueues(queueNames, queue => house.queues.counts(queue))
   const app: FastifyInstance = await createApi({
     apiToken: options.apiToken,
     metricsToken: config.http.metricsToken,
+    people: house.people,
     log,
     routes: [
       healthRoutes({
@@ -161,7 +228,14 @@ export async function startApi(
         draining: () => options.draining(),
       }),
       metricsRoutes({metrics}),
-      webhookRoutes({githubSecret: config.github?.webhookSecret, db: pool, outbox, log}),
+      webhookRoutes({
+        githubSecret: config.github?.webhookSecret,
+        linearSecret: config.linear?.webhookSecret,
+        db: pool,
+        outbox,
+        clock: systemClock,
+        log,
+      }),
       interactionRoutes({
         publicKey: config.discord?.publicKey,
         applicationId: config.discord?.applicationId,
@@ -171,7 +245,22 @@ export async function startApi(
       registryRoutes({registry}),
       eventRoutes({journal: events.journal, requests: events.requests}),
       lockRoutes({locks}),
+      approvalRoutes({approvals: house.approvals}),
       runRoutes({workflows: house.workflows.service(), launch: house.launch, log}),
+      projectRoutes({
+        projects: config.projects,
+        installing: house.projects?.installing,
+        publicUrl: house.publicUrl.current,
+      }),
+      ...(house.mail
+        ? [
+            approvalPageRoutes({
+              links: house.mail.links,
+              publicUrl: house.publicUrl.current,
+              clock: systemClock,
+            }),
+          ]
+        : []),
     ],
   })
   const url = await app.listen({host: config.http.host, port: config.http.port}).catch((error: unknown) => {
@@ -181,6 +270,7 @@ export async function startApi(
       {cause: error},
     )
   })
+  house.publicUrl.listensAt(url)
   log.info({url}, 'listening')
   return {name: 'api', url, health: [], drain: () => app.close()}
 }

@@ -17,7 +17,7 @@ export interface CommandDefinition<I extends z.ZodObject = z.ZodObject> {
   /** `everyone`, or `restricted`: only whom the configuration's `access` or the admin lists name. Deny is the default. */
   readonly access: 'everyone' | 'restricted'
   /** Whether the team or only the asker sees the reply. Refusals are always for the asker alone. */
-  readonly visibility: 'channel' | 'private'
+  readonly visibility: Visibility | ((input: z.output<I>) => Visibility)
   /**
    * The one declaration of the options: Discord's option list, the validation and the help text come from it.
    * Strings, integers, booleans and enums (choices), each `.describe`d; `.optional()` or `.default()` where not required.
@@ -37,6 +37,8 @@ export interface CommandDefinition<I extends z.ZodObject = z.ZodObject> {
   /** What is wrong with otherwise well-formed options, judged from configuration alone: no waiting, no IO. */
   check?(input: z.output<I>, services: Services): readonly string[]
 }
+
+export type Visibility = 'channel' | 'private'
 
 export interface Suggestion {
   readonly name: string

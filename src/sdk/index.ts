@@ -14,5 +14,14 @@ export {explanationAction} from './explanation.ts'
 export {endedReply, isGoodConclusion, refFor, showJobs, startOnce, unsuccessful} from './workflow-runs.ts'
 export {REPLY_STATES, type Control, type Reply, type ReplyState} from './reply.ts'
 export type {Actor} from './actor.ts'
+export type * from './accounts.ts'
+export {
+  requestOption,
+  suggestRequests,
+  type ApprovalsPort,
+  type ApprovalSummary,
+  type VoteReport,
+} from './approvals.ts'
+export type * from './break-glass.ts'
 export type * from './services.ts'
 export {defineWorkflow, type StepDefinition, type WorkflowDefinition} from './workflow.ts'

@@ -7,8 +7,8 @@ export interface Reply {
   /** Where it happens and how it stands, without the glyph: `client → production · deploying`. At most 80 characters. */
   readonly title: string
   readonly lines?: readonly string[]
-  /** The Discord id of the one person whom the message is for: the only way for a message to ping anybody. */
-  readonly mention?: string
+  /** The Discord ids of those whom the message is for, at most ten are shown: the only way for a message to ping anybody. */
+  readonly mentions?: readonly string[]
   /** Verbatim text such as the end of a log, already redacted; at most 900 characters are shown. */
   readonly excerpt?: string
   readonly controls?: readonly Control[]

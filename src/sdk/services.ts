@@ -1,4 +1,7 @@
+import type {AccountsPort} from './accounts.ts'
 import type {Actor} from './actor.ts'
+import type {ApprovalsPort} from './approvals.ts'
+import type {BreakGlassPort} from './break-glass.ts'
 import type {Reply, ReplyState} from './reply.ts'
 
 /** What commands and agents may ask of the house. Handed in by src/runtime/; small on purpose. */
@@ -13,6 +16,9 @@ export interface Services {
   readonly reviews: ReviewsPort
   readonly documentation: DocumentationPort
   readonly runs: RunsPort
+  readonly accounts: AccountsPort
+  readonly breakGlass: BreakGlassPort
+  readonly approvals: ApprovalsPort
 }
 
 export interface TargetSummary {
@@ -31,6 +37,13 @@ export interface DeploymentsPort {
   refuseUrl(url: string): string | undefined
   /** Branches and tags that start with the text, best first. Answers within 1.5 s, with nothing if GitHub does not. */
   refs(target: string, typed: string): Promise<readonly string[]>
+  /** What a deploy would meet, and whom it would ask: risk, rules, approvers, lock, freeze. Without any effect. */
+  explain(request: {
+    readonly actor: Actor
+    readonly target: string
+    readonly ref?: string | undefined
+    readonly apiBase?: string | undefined
+  }): Promise<Reply>
   /** Records a deployment of the target for this command; idempotent by correlation id. It is followed from there. */
   request(request: {
     readonly correlationId: string
@@ -424,6 +437,12 @@ export interface ReviewsPort {
     readonly number: number
     readonly signal: AbortSignal
   }): Promise<PullRequestReview>
+  /** The commit that a pull request is at. */
+  headOf(query: {
+    readonly repository: string
+    readonly number: number
+    readonly signal: AbortSignal
+  }): Promise<string>
   /** Brings our one review of that pull request to what this one says: a comment, never an approval. */
   publish(
     review: PullRequestReview,
@@ -538,10 +557,10 @@ export interface RunsPort {
   resume(order: RunOrder): Promise<void>
   cancel(order: RunOrder): Promise<void>
   /**
-   * Answers the gate that the run waits at. Throws NOT_PERMITTED for whoever started the run or let it go on, unless
-   * they are an admin.
+   * Votes on the gate that the run waits at, and answers what came of it: `approved`, `rejected`, or how many it still
+   * takes. Throws NOT_PERMITTED, with what to do, for a vote that does not count.
    */
-  decide(order: RunOrder & {readonly approved: boolean}): Promise<void>
+  decide(order: RunOrder & {readonly approved: boolean}): Promise<string>
   /** The run as it is, drawn. Throws NOT_FOUND. */
   show(run: string): Promise<Reply>
   /** The newest first, at most `limit`. */

@@ -9,6 +9,7 @@ import {agentQueue, type Invocation} from '../invocations/invocation.ts'
 import type {InvocationStore} from '../invocations/store.ts'
 import type {ReplyStore} from '../notifications/store.ts'
 import type {Logger} from '../platform/logger.ts'
+import {transaction, type Db} from '../platform/postgres.ts'
 import type {QueueWorker, Queues, ReceivedJob} from '../platform/queue.ts'
 import type {Load} from '../registry/agent.ts'
 import type {AgentDefinition, Reply, Services} from '../sdk/index.ts'
@@ -25,6 +26,8 @@ export interface AgentWorkerOptions {
   readonly services: Services
   /** Carries out a step of a workflow run that another process leaves to this agent. */
   readonly runAttempt: (job: ReceivedJob, signal: AbortSignal) => Promise<void>
+  /** Tells people that the agent itself failed, within that transaction. */
+  readonly tellError: (db: Db, invocation: Invocation, errorCode: string) => Promise<void>
   readonly observe: (labels: {readonly command: string; readonly outcome: string}, seconds: number) => void
   readonly clock: Clock
   readonly log: Logger
@@ -130,9 +133,8 @@ async function fail(
   if (known?.disposition === 'user') log.info({code: known.code}, 'action ended with a refusal')
   else log.error({err: error}, 'action failed')
   const errorCode = timedOut ? 'TIMED_OUT' : (known?.code ?? 'INTERNAL')
-  await finish(options, invocation, 'failed', failureReply(invocation, error, errorCode, timedOut), {
-    error: {code: errorCode},
-  })
+  const how = {error: {code: errorCode}, ours: timedOut || known?.disposition !== 'user'}
+  await finish(options, invocation, 'failed', failureReply(invocation, error, errorCode, timedOut), how)
 }
 
 async function finish(
@@ -140,13 +142,28 @@ async function finish(
   invocation: Invocation,
   status: 'succeeded' | 'failed',
   reply: Reply,
-  how: {readonly result?: Json; readonly error?: Json},
+  {
+    ours = false,
+    ...how
+  }: {
+    readonly result?: Json
+    readonly error?: {readonly code: string}
+    /** It failed for a reason that the person can't mend. */
+    readonly ours?: boolean
+  },
 ): Promise<void> {
-  const {invocations, notify, observe, clock} = options
+  const {invocations, pool, replies, tellError, notify, observe, clock} = options
   const {id, source, command, createdAt} = invocation
   // A command given over the API has no message.
   const view = source === 'api' ? undefined : signed(invocation, reply)
-  const ended = await invocations.end(id, {status, ...how}, view)
+  const ended = ours
+    ? await transaction(pool, async db => {
+        if (!(await invocations.endWithin(db, id, {status, ...how}))) return false
+        if (view) await replies.write(db, id, view)
+        await tellError(db, invocation, how.error?.code ?? 'INTERNAL')
+        return true
+      })
+    : await invocations.end(id, {status, ...how}, view)
   if (ended && view) await notify(id)
   observe({command, outcome: status}, (clock() - createdAt) / 1000)
 }

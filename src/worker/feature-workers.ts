@@ -1,12 +1,27 @@
 import {z} from 'zod'
+import {ACCOUNTS_QUEUE, type Links} from '../access/links.ts'
 import {DEPLOYMENTS_QUEUE, WEBHOOKS_QUEUE, type Deployments} from '../deployments/service.ts'
+import {APPROVAL_OUTCOMES_QUEUE, APPROVALS_QUEUE, tellOutcome, type Waiting} from '../approvals/outcomes.ts'
+import type {ApprovalService} from '../approvals/service.ts'
+import {LINEAR_QUEUE, type LinearInbox} from '../approvals/surfaces/linear-inbox.ts'
 import {correlation} from '../kernel/correlation.ts'
 import {REPLIES_QUEUE, type Notifications} from '../notifications/service.ts'
 import type {QueueWorker, Queues} from '../platform/queue.ts'
 
 const replyJob = z.object({id: z.uuid()})
+const approvalJob = z.object({id: z.uuid()})
 const tickJob = z.object({id: z.uuid(), nudged: z.boolean().default(false)})
 const hintJob = z.object({runId: z.string(), title: z.string()})
+const linearJob = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('comment'),
+    id: z.uuid(),
+    issueId: z.uuid(),
+    parentId: z.uuid().exactOptional(),
+  }),
+  z.object({kind: z.literal('reaction'), commentId: z.uuid()}),
+  z.object({kind: z.literal('session'), id: z.uuid()}),
+])
 
 /** Delivers messages: edits, the move to the channel, the closing word. */
 export function startReplyWorker({
@@ -21,6 +36,38 @@ export function startReplyWorker({
   return queues.work(REPLIES_QUEUE, {concurrency: 20, lockMs}, async (job, _signal) => {
     const {id} = replyJob.parse(job.data)
     await correlation.run(id, () => notifications.deliver(id))
+    return null
+  })
+}
+
+/** Looks for posted codes when a webhook says that there may be one; one look at a time finds them all. */
+export function startAccountWorker({
+  queues,
+  links,
+  lockMs,
+}: {
+  readonly queues: Queues
+  readonly links: Pick<Links, 'lookAtGithub'>
+  readonly lockMs: number
+}): QueueWorker {
+  return queues.work(ACCOUNTS_QUEUE, {concurrency: 1, lockMs}, async (_job, signal) => {
+    await links.lookAtGithub(signal)
+    return null
+  })
+}
+
+/** Looks where webhooks from Linear say that something happened. */
+export function startLinearWorker({
+  queues,
+  inbox,
+  lockMs,
+}: {
+  readonly queues: Queues
+  readonly inbox: Pick<LinearInbox, 'look'>
+  readonly lockMs: number
+}): QueueWorker {
+  return queues.work(LINEAR_QUEUE, {concurrency: 5, lockMs}, async (job, _signal) => {
+    await inbox.look(linearJob.parse(job.data))
     return null
   })
 }
@@ -46,4 +93,41 @@ export function startDeploymentWorkers({
       return {nudged: await deployments.heard(runId, title)}
     }),
   ]
+}
+
+/** Passes time on requests for approval: reminders, calls up the line, expiry. */
+export function startApprovalWorker({
+  queues,
+  approvals,
+  lockMs,
+}: {
+  readonly queues: Queues
+  readonly approvals: Pick<ApprovalService, 'passTime'>
+  readonly lockMs: number
+}): QueueWorker {
+  return queues.work(APPROVALS_QUEUE, {concurrency: 5, lockMs}, async (job, _signal) => {
+    const {id} = approvalJob.parse(job.data)
+    await correlation.run(id, () => approvals.passTime(id))
+    return null
+  })
+}
+
+/** Tells what waited for an approval that it has ended. */
+export function startApprovalOutcomeWorker({
+  queues,
+  approvals,
+  waiting,
+  lockMs,
+}: {
+  readonly queues: Queues
+  readonly approvals: Pick<ApprovalService, 'find'>
+  readonly waiting: Waiting
+  readonly lockMs: number
+}): QueueWorker {
+  return queues.work(APPROVAL_OUTCOMES_QUEUE, {concurrency: 20, lockMs}, async (job, _signal) => {
+    const {id} = approvalJob.parse(job.data)
+    const request = await approvals.find(id)
+    if (request) await correlation.run(request.correlationId, () => tellOutcome(waiting, request))
+    return null
+  })
 }

@@ -17,6 +17,8 @@ export interface ActionRequest {
 /** The actions this process can perform. */
 export interface Actions {
   hosts(agent: string): boolean
+  /** How many of the agent's attempts may go on at a time for the runs of this process. */
+  capacity(agent: string): number
   /** Rejects with what went wrong. Must heed the signal: what goes on after its abort can begin no more effects. */
   run(request: ActionRequest, context: Pick<ActionContext, 'signal' | 'effect'>): Promise<Json>
 }
@@ -35,6 +37,8 @@ export function agentActions({
 }): Actions {
   return {
     hosts: agent => agents.has(agent),
+
+    capacity: agent => agents.get(agent)?.queue.concurrency ?? 1,
 
     async run({agent, action, input, correlationId, workflow}, {signal, effect}) {
       const definition = agents.get(agent)?.actions[action]

@@ -1,9 +1,9 @@
 import type {Json} from '../kernel/json.ts'
 import {agentQueue} from '../invocations/invocation.ts'
+import type {Asked} from './commit-store.ts'
 import type {Plan, Scope} from './plan.ts'
 import type {Fact} from './evolve.ts'
 import type {Effect, Run} from './run.ts'
-import type {Asked} from './store.ts'
 
 /** The jobs that runs leave for any worker; those of attempts go to the agent's own queue. */
 export const WORKFLOWS_QUEUE = 'workflows'
@@ -21,6 +21,7 @@ export function askedOf({
   key,
   children: known,
   ended,
+  told,
 }: {
   /** As it is after the facts. */
   readonly run: Run
@@ -33,6 +34,8 @@ export function askedOf({
   readonly children: ReadonlyMap<string, {readonly plan: Plan; readonly input: Json}>
   /** It ends here, and a run waits for that. */
   readonly ended: boolean
+  /** It ends here, and people are to be told. */
+  readonly told: boolean
 }): Asked {
   const opened: Asked['opened'][number][] = []
   const children: Asked['children'][number][] = []
@@ -99,6 +102,7 @@ export function askedOf({
     }
   }
   if (ended) leave('child-ended', 'end', {run: run.id})
+  if (told) leave('run-ended', 'end', {run: run.id, seq: key})
   return {opened, closed, children, jobs, checkpoints: checkpointsOf(run, facts)}
 }
 

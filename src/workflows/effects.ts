@@ -1,10 +1,11 @@
-import {createHash} from 'node:crypto'
-import {setTimeout as sleep} from 'node:timers/promises'
+import {createHash, randomUUID} from 'node:crypto'
 import {AppError} from '../kernel/errors.ts'
 import type {Json} from '../kernel/json.ts'
-import {isTransient} from '../platform/postgres.ts'
 import type {EffectSteps} from '../sdk/agent.ts'
-import {effectKey, type Performer, type WorkflowStore} from './store.ts'
+import {effectKey, type Performer} from './effect-store.ts'
+import type {Ownership} from './owner.ts'
+import {patiently} from './patience.ts'
+import type {WorkflowStore} from './store.ts'
 
 /** One attempt, as its effects need to know it. */
 export interface EffectfulAttempt {
@@ -13,24 +14,27 @@ export interface EffectfulAttempt {
   readonly attempt: number
   readonly compensation: boolean
   readonly by: Performer
+  /** Whether this process may begin effects of it, by its own clock alone; what is frozen for long loses its lease. */
+  readonly right: Pick<Ownership, 'valid' | 'regained'>
   readonly signal: AbortSignal
   /** Told when an effect met a pause: whatever the action makes of that, its attempt is to go on after it. */
   readonly onInterrupted: () => void
 }
 
-const FINISH_AGAIN_MS = 200
-
 /**
  * The `effect` of an action's context. Each effect has a row in Postgres that is inserted before it begins, under the
  * condition that its run is not stopped and its attempt still the one that counts, and completed with what it answered.
+ * While Postgres is away both wait, for as long as the attempt has time.
+ *
  * Throws CONFLICT when the run is paused or was cancelled, or the attempt is over, and EFFECT_UNCERTAIN when an earlier
  * try began it and did not say how it ended, unless `find` knows.
  */
 export function effectsOf(
   store: Pick<WorkflowStore, 'beginEffect' | 'finishEffect'>,
-  {run, path, attempt, compensation, by, signal, onInterrupted}: EffectfulAttempt,
+  {run, path, attempt, compensation, by, right, signal, onInterrupted}: EffectfulAttempt,
 ): <T extends Json>(name: string, how: EffectSteps<T>) => Promise<T> {
   const used = new Set<string>()
+  const over = () => signal.aborted
 
   return async function effect<T extends Json>(name: string, how: EffectSteps<T>): Promise<T> {
     if (!/^[a-z0-9][a-z0-9 ._-]{0,63}$/i.test(name))
@@ -39,12 +43,16 @@ export function effectsOf(
       throw new AppError('INVARIANT_BROKEN', `The effect "${name}" is begun twice in one attempt of ${path}.`)
     used.add(name)
     const key = {run, path, attempt, name}
+    const mark = randomUUID()
     let looked = false
     const id = createHash('sha256').update(effectKey(key)).digest('hex').slice(0, 24)
     for (;;) {
+      await right.regained()
       signal.throwIfAborted()
-      const permit = await store.beginEffect(key, by, compensation)
+      const permit = await patiently(over, () => store.beginEffect(key, by, {compensation, mark}))
       signal.throwIfAborted()
+      // The answer came too late to be relied on: another may be at it by now.
+      if ((permit.kind === 'begun' || permit.kind === 'uncertain') && !right.valid()) continue
       switch (permit.kind) {
         case 'done':
           return permit.result as T
@@ -74,17 +82,9 @@ export function effectsOf(
       return await finish(await how.run(id))
     }
 
-    /** It happened: while Postgres is away its record waits, for another attempt would do it again. */
     async function finish(result: T): Promise<T> {
-      for (;;) {
-        try {
-          await store.finishEffect(key, result)
-          return result
-        } catch (error) {
-          if (signal.aborted || !isTransient(error)) throw error
-          await sleep(FINISH_AGAIN_MS)
-        }
-      }
+      await patiently(over, () => store.finishEffect(key, result))
+      return result
     }
   }
 }

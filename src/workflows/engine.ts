@@ -1,40 +1,32 @@
 import {setTimeout as sleep} from 'node:timers/promises'
-import {AppError, toError} from '../kernel/errors.ts'
+import {toError} from '../kernel/errors.ts'
 import type {Clock} from '../kernel/clock.ts'
-import {correlation} from '../kernel/correlation.ts'
-import type {Json} from '../kernel/json.ts'
 import type {Locks} from '../locks/service.ts'
 import type {Logger} from '../platform/logger.ts'
 import type {Outbox} from '../platform/outbox.ts'
 import {isTransient, listen} from '../platform/postgres.ts'
-import {failed, succeeded, type Actions, type AttemptEnd} from './actions.ts'
-import {agentsOf, askedOf} from './asked.ts'
-import {decide} from './decide.ts'
-import {effectsOf} from './effects.ts'
-import {evolve, isOver, newRun, type Fact} from './evolve.ts'
+import type {Actions} from './actions.ts'
+import {agentsOf} from './asked.ts'
+import type {AttemptKey} from './attempt-store.ts'
+import {createAttempts} from './attempts.ts'
+import type {NewRun, Standing} from './commit-store.ts'
+import {createDecider, needsCommit, type Decision} from './decider.ts'
+import {evolve, isOver, newRun} from './evolve.ts'
+import type {Delivered, Delivery} from './inbox-store.ts'
+import {attemptKey, newLive, type Live} from './live.ts'
 import type {WorkflowMetrics} from './metrics.ts'
 import {holdOwnership} from './owner.ts'
+import type {Snapshot} from './ownership-store.ts'
+import {patiently} from './patience.ts'
+import {createPins, type Definition, type Definitions} from './pins.ts'
 import {checkSteps} from './place.ts'
 import type {Plan} from './plan.ts'
-import {parked, progress, statusOf, waitingFor, wakeAt} from './progress.ts'
-import type {Effect, Fault, Message, Run, RunStatus} from './run.ts'
+import {progress, wakeAt} from './progress.ts'
+import type {Effect, Message, Run, RunStatus} from './run.ts'
 import {createStepLocks} from './step-locks.ts'
-import type {Asked, Delivered, Delivery, NewRun, Snapshot, Standing, WorkflowStore} from './store.ts'
+import type {WorkflowStore} from './store.ts'
 
-/** A plan with the body it was compiled from, which a run pins. */
-export interface Definition {
-  readonly plan: Plan
-  readonly body: Json
-  /** Answers the input as a run sees it, or throws INVALID_INPUT; without it, anything is accepted as it is. */
-  readonly accept?: (input: Json) => Json
-}
-
-export interface Definitions {
-  /** The present definition of that name. */
-  current(name: string): Definition | undefined
-  /** The plan of a pinned body. Throws INVALID_INPUT, naming the step, when this version can't carry it on. */
-  compile(name: string, body: Json): Plan
-}
+export type {Definition, Definitions} from './pins.ts'
 
 export interface EngineOptions {
   readonly store: WorkflowStore
@@ -56,52 +48,13 @@ export interface EngineOptions {
 
 export type Engine = Awaited<ReturnType<typeof startEngine>>
 
-/** A run that this instance carries on. */
-interface Live {
-  readonly id: string
-  readonly plan: Plan
-  readonly fence: number
-  readonly parentId: string | null
-  readonly createdAt: number
-  /** As committed. */
-  run: Run
-  /** Rows of its journal. */
-  seq: number
-  /** Messages of its inbox that were read; `taken` of them are accounted for in Postgres. */
-  seen: number
-  taken: number
-  /** Read from the inbox, in its order, and not yet accounted for by a commit; the run's beginning before all else. */
-  readonly inbox: Message[]
-  /** What came up here and was not decided upon. */
-  readonly pending: Message[]
-  /** The inbox may have something that was not read. */
-  told: boolean
-  turning: boolean
-  gone: boolean
-  /** Under way here and not aborted, by path and attempt. */
-  readonly attempts: Map<string, AbortController>
-  timer: NodeJS.Timeout | undefined
-  timerAt: number | undefined
-}
-
-type Child = Definition & {readonly input: Json}
-
-/** What a turn came to. */
-interface Decision {
-  readonly run: Run
-  readonly facts: readonly Fact[]
-  readonly effects: readonly Effect[]
-  /** Attempts of other processes that are over. */
-  readonly closed: Asked['closed']
-  /** Its commit leaves the run to its row: it has ended, or nothing of it is under way here. */
-  readonly parks: boolean
-}
-
 const MAX_TIMER_MS = 2 ** 31 - 1
 /** A run parked here that is due sooner is claimed in time; else the sweep sees to it. */
 const HINT_WITHIN_MS = 60_000
 const RING_AGAIN_MS = 1_000
 const RECONCILE_EVERY_MS = 10_000
+/** An answer was lost: what this instance owns is to be compared at the next sweep. */
+const NEVER = 0
 const RETRY_COMMIT_MS = 200
 const CLAIM_AT_ONCE = 100
 
@@ -114,13 +67,18 @@ export async function startEngine(options: EngineOptions) {
   const {store, instance, definitions, actions, outbox, metrics, clock, log} = options
   const {leaseMs = 12_000, renewEveryMs = 4_000, sweepEveryMs = 1_000} = options
   const runs = new Map<string, Live>()
-  const plans = new Map<string, Plan>()
-  const pinned = new Map<string, Promise<void>>()
   const waiting = new Map<string, Set<(status: RunStatus) => void>>()
   const hints = new Map<string, NodeJS.Timeout>()
   let state = 'working' as 'working' | 'draining' | 'closed'
   let reconciledAt = clock()
-  const context = {hosts: (agent: string) => actions.hosts(agent)}
+  const pins = createPins({store, definitions})
+  const decider = createDecider({
+    definitions,
+    pins,
+    context: {hosts: agent => actions.hosts(agent)},
+    leaving: () => state !== 'working',
+    clock,
+  })
 
   const stepLocks = createStepLocks({
     locks: options.locks,
@@ -137,6 +95,7 @@ export async function startEngine(options: EngineOptions) {
     onRegained: reconcile,
     log,
   })
+  const attempts = createAttempts({store, instance, actions, ownership, clock})
   const listener = listen({
     connectionString: options.databaseUrl,
     channels: ['workflows'],
@@ -157,34 +116,13 @@ export async function startEngine(options: EngineOptions) {
     sweeping ??= sweep().finally(() => (sweeping = undefined))
   }, sweepEveryMs)
 
-  async function planOf(hash: string): Promise<Plan> {
-    const known = plans.get(hash)
-    if (known) return known
-    const stored = await store.pinned(hash)
-    if (!stored) throw new AppError('INVARIANT_BROKEN', `Its definition ${hash} is gone.`)
-    const plan = definitions.compile(stored.name, stored.body)
-    plans.set(hash, plan)
-    return plan
-  }
-
-  /** Keeps the definition's body for as long as runs pin it; asked of Postgres once for each process. */
-  function pin({plan, body}: Definition): Promise<void> {
-    let pinning = pinned.get(plan.hash)
-    if (!pinning) {
-      pinning = store.pin(plan.hash, plan.name, body)
-      pinning.catch(() => pinned.delete(plan.hash))
-      pinned.set(plan.hash, pinning)
-      plans.set(plan.hash, plan)
-    }
-    return pinning
-  }
-
   async function claim(ids: readonly string[]): Promise<void> {
     const wanted = ids.filter(id => !runs.has(id))
     if (state !== 'working' || !ownership.valid() || wanted.length === 0) return
     try {
       for (const snapshot of await store.claim(wanted)) await adopt(snapshot)
     } catch (error) {
+      reconciledAt = NEVER
       log.warn({reason: toError(error).message}, 'workflow runs could not be claimed; trying again')
     }
   }
@@ -195,11 +133,14 @@ export async function startEngine(options: EngineOptions) {
     let plan: Plan
     let run = newRun({id, workflow, correlationId, input})
     try {
-      plan = await planOf(definition)
+      plan = await pins.planOf(definition)
       for (const facts of journal) for (const fact of facts) run = evolve(run, fact)
       checkSteps(plan, run)
     } catch (error) {
-      if (isTransient(error)) return
+      if (isTransient(error)) {
+        reconciledAt = NEVER
+        return
+      }
       const reason = toError(error).message
       log.error({run: id, workflow, reason}, 'a workflow run cannot be carried on')
       await strand(id, fence, `This version can't carry it on. ${reason}`)
@@ -208,7 +149,7 @@ export async function startEngine(options: EngineOptions) {
     const before = runs.get(id)
     if (before && before.fence >= fence) return
     if (before) drop(before)
-    const live = toLive({plan, run, fence, parentId: snapshot.parentId, createdAt: snapshot.startedAt})
+    const live = newLive({plan, run, fence, parentId: snapshot.parentId, createdAt: snapshot.startedAt})
     live.seq = journal.length
     live.seen = snapshot.inbox
     live.taken = snapshot.inbox - messages.length
@@ -272,8 +213,7 @@ export async function startEngine(options: EngineOptions) {
   function drop(live: Live): void {
     if (live.gone) return
     leave(live)
-    for (const attempt of live.attempts.values())
-      attempt.abort(new AppError('CONFLICT', 'The run is carried on elsewhere.'))
+    attempts.abandon(live)
     stepLocks.forsake(live.id)
   }
 
@@ -309,13 +249,16 @@ export async function startEngine(options: EngineOptions) {
       do {
         if (live.told) {
           live.told = false
-          const told = await store.messages(live.id, live.seen)
+          const told = await patiently(
+            () => live.gone,
+            () => store.messages(live.id, live.seen),
+          )
           live.seen += told.length
           live.inbox.push(...told)
         }
         atHand.push(...live.pending.splice(0))
         // The inbox ahead of what is at hand: should it say stop, nothing starts because of that.
-        const decision = decideOn(live, [...live.inbox, ...atHand])
+        const decision = decider.decideOn(live, [...live.inbox, ...atHand])
         if (needsCommit(live, decision) && !(await commit(live, decision))) continue
         live.inbox.length = 0
         atHand.length = 0
@@ -328,6 +271,7 @@ export async function startEngine(options: EngineOptions) {
       )
       if (!live.gone) setTimer(live)
     } catch (error) {
+      if (live.gone) return
       log.error(
         {run: live.id, workflow: live.run.workflow, err: error},
         'a workflow run cannot be carried on',
@@ -339,100 +283,14 @@ export async function startEngine(options: EngineOptions) {
     }
   }
 
-  function decideOn(live: Live, messages: readonly Message[]): Decision {
-    let {run} = live
-    const facts: Fact[] = []
-    const effects: Effect[] = []
-    const closed: Asked['closed'][number][] = []
-    const queue = [...messages]
-    for (const message of queue) {
-      if (isAttemptEnd(message) && run.steps.get(message.path)?.where === 'queue')
-        closed.push({path: message.path, attempt: message.attempt})
-      const decided = decide(live.plan, run, message, context)
-      run = decided.run
-      facts.push(...decided.facts)
-      effects.push(...decided.effects)
-      for (const effect of decided.effects) {
-        if (effect.kind !== 'start-child') continue
-        const child = childOf(effect)
-        if ('code' in child)
-          queue.push({
-            kind: 'child-ended',
-            path: effect.path,
-            id: effect.id,
-            status: 'failed',
-            result: null,
-            error: child,
-            at: message.at,
-          })
-      }
-    }
-    for (const effect of effects) {
-      if (effect.kind === 'abort' && !live.attempts.has(attemptKey(effect)))
-        closed.push({path: effect.path, attempt: effect.attempt})
-    }
-    return {run, facts, effects, closed, parks: canPark(live, run)}
-  }
-
-  /** What a sub-workflow would be started with, or why it can't be. */
-  function childOf({workflow, input}: {readonly workflow: string; readonly input: Json}): Child | Fault {
-    const definition = definitions.current(workflow)
-    if (!definition) return {code: 'NOT_FOUND', message: `There is no workflow ${workflow}.`}
-    try {
-      return {...definition, input: definition.accept?.(input) ?? input}
-    } catch (error) {
-      return {code: 'INVALID_INPUT', message: toError(error).message}
-    }
-  }
-
-  function canPark(live: Live, run: Run): boolean {
-    if (isOver(run.status)) return true
-    if (live.attempts.size > 0) return false
-    return state !== 'working' || parked(live.plan, run)
-  }
-
-  function needsCommit(live: Live, {facts, closed, parks}: Decision): boolean {
-    return facts.length > 0 || live.seen > live.taken || closed.length > 0 || parks
-  }
-
-  /** What commits with the decision because others are to act upon it. */
-  async function ask(live: Live, {run, facts, effects, closed}: Decision): Promise<Asked | undefined> {
-    const ended = live.parentId !== null && isOver(run.status)
-    const quiet = closed.length === 0 && !ended && effects.every(isLocal) && !facts.some(isCheckpoint)
-    if (quiet) return undefined
-    const children = new Map<string, Child>()
-    for (const effect of effects) {
-      if (effect.kind !== 'start-child') continue
-      const child = childOf(effect)
-      if ('code' in child) continue
-      await pin(child)
-      children.set(effect.id, child)
-    }
-    return askedOf({run, facts, effects, closed, key: live.seq + 1, children, ended})
-  }
-
-  function standing({run, parks}: Decision, plan: Plan): Standing {
-    const {total, completed, failed: lost, percentage, current} = progress(plan, run)
-    const wake = state === 'working' ? wakeAt(run) : clock()
-    return {
-      status: statusOf(run),
-      step: current ?? run.status,
-      waitingFor: waitingFor(run),
-      result: run.result,
-      error: run.error?.message.replaceAll('\0', ''),
-      total,
-      completed,
-      failed: lost,
-      percentage,
-      parked: parks ? {wakeAt: isOver(run.status) ? undefined : wake} : undefined,
-    }
-  }
-
   /** False when the run has to be decided upon again first, or is not ours any more. */
   async function commit(live: Live, decision: Decision): Promise<boolean> {
     const {id, fence, seen, seq} = live
     const {facts} = decision
-    const asked = await ask(live, decision)
+    const asked = await patiently(
+      () => live.gone,
+      () => decider.ask(live, decision),
+    )
     for (let tries = 0; ; tries++) {
       await ownership.regained()
       if (live.gone || state === 'closed') return false
@@ -440,17 +298,20 @@ export async function startEngine(options: EngineOptions) {
         const doubtful = tries > 0 ? await store.probe(id, fence) : undefined
         if (doubtful && doubtful.seq > seq) break
         if (doubtful && !doubtful.owned) return lost(live)
-        const {moved, jobs} = await store.commit({
+        const {moved, jobs, unbegun} = await store.commit({
           id,
           fence,
           inbox: seen,
           seq: seq + 1,
           facts,
-          standing: standing(decision, live.plan),
+          standing: decider.standing(decision, live.plan),
           asked,
         })
         if (jobs.length > 0) outbox.relay(jobs)
-        if (moved) break
+        if (moved) {
+          for (const attempt of unbegun) void neverBegun(decision.run, attempt)
+          break
+        }
         const present = await store.probe(id, fence)
         if (present.seq > seq) break
         if (!present.owned) return lost(live)
@@ -471,6 +332,36 @@ export async function startEngine(options: EngineOptions) {
   function lost(live: Live): false {
     drop(live)
     return false
+  }
+
+  /** A run that is being cancelled waits for its attempts to end, but not for those that nobody will ever begin. */
+  async function neverBegun({id, steps, cancelling}: Run, {path, attempt}: AttemptKey): Promise<void> {
+    const state = steps.get(path)
+    if (!cancelling || state?.where !== 'queue' || state.attempt !== attempt) return
+    await deliver({
+      run: id,
+      messageId: `unbegun ${path} ${attempt}`,
+      message: {kind: 'attempt-interrupted', path, attempt, at: clock()},
+      allowedWhen: ['stopping'],
+    }).catch((error: unknown) =>
+      log.warn({run: id, reason: toError(error).message}, 'a cancelled run waits for its grace to end'),
+    )
+  }
+
+  /** Leaves a message for a run, and carries the run on here if nobody else does. */
+  async function deliver(delivery: Delivery): Promise<Delivered> {
+    const claim = state === 'working' && ownership.valid()
+    try {
+      const delivered = await store.deliver(delivery, {claim})
+      if (delivered.outcome === 'delivered') {
+        if (delivered.run) await adopt(delivered.run)
+        else if (delivered.owner === instance) heard(delivery.run)
+      }
+      return delivered
+    } catch (error) {
+      if (claim) reconciledAt = NEVER
+      throw error
+    }
   }
 
   /** After its last commit here. */
@@ -510,13 +401,10 @@ export async function startEngine(options: EngineOptions) {
         case 'perform':
           // While draining it is left to the next owner.
           if (effect.where === 'here' && !live.gone && state === 'working' && !over.has(attemptKey(effect)))
-            attempt(live, effect)
+            attempts.begin(live, effect, message => push(live, message))
           break
         case 'abort':
-          live.attempts
-            .get(attemptKey(effect))
-            ?.abort(new AppError('CONFLICT', `The step ${effect.path} was stopped.`))
-          live.attempts.delete(attemptKey(effect))
+          attempts.abort(live, effect)
           break
         case 'lock':
           if (!live.gone) {
@@ -538,47 +426,6 @@ export async function startEngine(options: EngineOptions) {
     }
   }
 
-  function attempt(live: Live, effect: Extract<Effect, {kind: 'perform'}>): void {
-    const {path, attempt: number, agent, action, input, compensation} = effect
-    const key = attemptKey(effect)
-    if (live.attempts.has(key)) return
-    const controller = new AbortController()
-    const {signal} = controller
-    live.attempts.set(key, controller)
-    const {workflow, correlationId} = live.run
-    let interrupted = false
-    const permitted = effectsOf(store, {
-      run: live.id,
-      path,
-      attempt: number,
-      compensation,
-      by: {kind: 'owner', instance, fence: live.fence},
-      signal,
-      onInterrupted: () => (interrupted = true),
-    })
-    const end = (message: Message): void => {
-      if (live.attempts.get(key) === controller) live.attempts.delete(key)
-      push(live, interrupted ? {kind: 'attempt-interrupted', path, attempt: number, at: clock()} : message)
-    }
-    correlation
-      .run(correlationId, async () =>
-        actions.run(
-          {agent, action, input, correlationId, workflow},
-          {
-            signal,
-            async effect(name, how) {
-              await ownership.regained()
-              return permitted(name, how)
-            },
-          },
-        ),
-      )
-      .then(
-        output => end(succeeded(path, number, output, clock())),
-        (error: unknown) => end(failed(path, number, error, clock())),
-      )
-  }
-
   function setTimer(live: Live): void {
     const due = wakeAt(live.run)
     if (due === live.timerAt) return
@@ -593,34 +440,6 @@ export async function startEngine(options: EngineOptions) {
     live.timer = setTimeout(ring, Math.min(MAX_TIMER_MS, Math.max(0, due - clock()) + 1))
   }
 
-  function toLive({
-    plan,
-    run,
-    fence,
-    parentId,
-    createdAt,
-  }: Pick<Live, 'plan' | 'run' | 'fence' | 'parentId' | 'createdAt'>): Live {
-    return {
-      id: run.id,
-      plan,
-      fence,
-      parentId,
-      createdAt,
-      run,
-      seq: 0,
-      seen: 0,
-      taken: 0,
-      inbox: [],
-      pending: [],
-      told: false,
-      turning: false,
-      gone: false,
-      attempts: new Map(),
-      timer: undefined,
-      timerAt: undefined,
-    }
-  }
-
   return {
     instance,
 
@@ -633,7 +452,7 @@ export async function startEngine(options: EngineOptions) {
       definition: Definition,
     ): Promise<boolean> {
       const {plan} = definition
-      await pin(definition)
+      await pins.pin(definition)
       const wanted: NewRun = {
         id,
         workflow: plan.name,
@@ -646,7 +465,7 @@ export async function startEngine(options: EngineOptions) {
       }
       if (state !== 'working' || !ownership.valid()) return store.create(wanted)
       const at = clock()
-      const live = toLive({
+      const live = newLive({
         plan,
         run: newRun({id, workflow: plan.name, correlationId, input}),
         fence: 1,
@@ -657,11 +476,11 @@ export async function startEngine(options: EngineOptions) {
       runs.set(id, live)
       let created = false
       try {
-        const decision = decideOn(live, [{kind: 'begin', at}])
-        const whole = (await ask(live, decision)) === undefined
+        const decision = decider.decideOn(live, [{kind: 'begin', at}])
+        const whole = (await decider.ask(live, decision)) === undefined
         const {facts, parks} = decision
         created = whole
-          ? await store.create(wanted, {facts, standing: standing(decision, plan)})
+          ? await store.create(wanted, {facts, standing: decider.standing(decision, plan)})
           : // What asks for more than the run itself commits right after the bare creation.
             await store.create(wanted, {facts: [], standing: BARE})
         if (!created) return false
@@ -683,15 +502,7 @@ export async function startEngine(options: EngineOptions) {
       }
     },
 
-    /** Leaves a message for a run, and carries the run on here if nobody else does. */
-    async deliver(delivery: Delivery): Promise<Delivered> {
-      const delivered = await store.deliver(delivery, {claim: state === 'working' && ownership.valid()})
-      if (delivered.outcome === 'delivered') {
-        if (delivered.run) await adopt(delivered.run)
-        else if (delivered.owner === instance) heard(delivery.run)
-      }
-      return delivered
-    },
+    deliver,
 
     /** Whether this instance carries the run on right now. */
     carries: (id: string): boolean => runs.has(id),
@@ -737,36 +548,6 @@ export async function startEngine(options: EngineOptions) {
       await listener.close()
     },
   }
-}
-
-function attemptKey({path, attempt}: {readonly path: string; readonly attempt: number}): string {
-  return `${path}:${attempt}`
-}
-
-function isAttemptEnd(message: Message): message is AttemptEnd {
-  return (
-    message.kind === 'attempt-succeeded' ||
-    message.kind === 'attempt-failed' ||
-    message.kind === 'attempt-interrupted'
-  )
-}
-
-/** Nobody else has to know of it. */
-function isLocal(effect: Effect): boolean {
-  switch (effect.kind) {
-    case 'perform':
-      return effect.where === 'here'
-    case 'abort':
-    case 'lock':
-    case 'unlock':
-      return true
-    default:
-      return false
-  }
-}
-
-function isCheckpoint(fact: Fact): boolean {
-  return fact.is === 'succeeded' && fact.checkpoint !== undefined
 }
 
 /** A run that was created, and nothing more. */

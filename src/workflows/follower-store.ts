@@ -1,5 +1,6 @@
 import type {Pool} from 'pg'
 import type {Db} from '../platform/postgres.ts'
+import type {Actor} from '../sdk/index.ts'
 
 /** A command that a run carries on. */
 export interface Follower {
@@ -72,14 +73,33 @@ export function createFollowerStore({pool}: {readonly pool: Pool}) {
       return rows[0]?.run
     },
 
-    /** Whether the person started the run, or told it to go on after its end. */
-    async asked(run: string, actorId: string): Promise<boolean> {
-      const {rowCount} = await pool.query(
-        `select from workflow_followers f join invocations i on i.id = f.invocation_id
-         where f.workflow_id = $1 and i.actor ->> 'id' = $2 limit 1`,
-        [run, actorId],
+    /** Whoever asked for the run last; undefined when no command did. */
+    async actorOf(run: string): Promise<Actor | undefined> {
+      const {rows} = await pool.query<{actor: Actor}>(
+        `select i.actor from workflow_followers f join invocations i on i.id = f.invocation_id
+         where f.workflow_id = $1 order by i.created_at desc limit 1`,
+        [run],
       )
-      return (rowCount ?? 0) > 0
+      return rows[0]?.actor
+    },
+
+    /**
+     * Everybody whose commands asked for the run, or told it to go on after its end, the last one first. Of a
+     * sub-workflow, those who asked for the run that it is part of.
+     */
+    async askersOf(run: string): Promise<readonly {readonly invocation: string; readonly actor: Actor}[]> {
+      const {rows} = await pool.query<{invocation: string; actor: Actor}>(
+        `with recursive line as (
+           select workflow_id, parent_id from workflow_state where workflow_id = $1
+           union
+           select s.workflow_id, s.parent_id from workflow_state s join line l on s.workflow_id = l.parent_id
+         )
+         select i.id as invocation, i.actor from line
+         join workflow_followers f using (workflow_id) join invocations i on i.id = f.invocation_id
+         order by i.created_at desc limit 50`,
+        [run],
+      )
+      return rows
     },
   }
 }

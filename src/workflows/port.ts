@@ -1,17 +1,23 @@
-import {isAdmin, type AccessPolicy} from '../access/policy.ts'
+import {setTimeout as sleep} from 'node:timers/promises'
+import {accountOf} from '../access/people.ts'
+import type {Approvals} from '../approvals/approvals.ts'
+import type {ApprovalRequest} from '../approvals/request.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {AppError, toError} from '../kernel/errors.ts'
 import type {Actor, RunsPort} from '../sdk/index.ts'
 import type {InputDeclaration} from '../sdk/workflow.ts'
 import type {Library} from './definition/load.ts'
 import {isOver} from './evolve.ts'
-import type {FollowerStore} from './follower-store.ts'
 import type {Followers} from './followers.ts'
+import type {Gates} from './gates.ts'
 import {readInputText} from './input-text.ts'
 import {checkedInput, type Launch} from './launch.ts'
 import {describe, standing} from './message.ts'
 import type {Workflows} from './service.ts'
 import type {ShownRun} from './shown.ts'
+
+const ASKED_TRIES = 40
+const ASKED_AGAIN_MS = 250
 
 /** What commands may ask of workflow runs. */
 export function createRunsPort({
@@ -19,8 +25,8 @@ export function createRunsPort({
   workflows,
   launch,
   followers,
-  askers,
-  policy,
+  gates,
+  approvals,
   redact,
   clock,
 }: {
@@ -28,8 +34,8 @@ export function createRunsPort({
   readonly workflows: () => Workflows
   readonly launch: Launch
   readonly followers: Pick<Followers, 'follow'>
-  readonly askers: Pick<FollowerStore, 'asked'>
-  readonly policy: AccessPolicy
+  readonly gates: Pick<Gates, 'requestAt'>
+  readonly approvals: Pick<Approvals, 'vote'>
   readonly redact: (text: string) => string
   readonly clock: Clock
 }): RunsPort {
@@ -40,6 +46,16 @@ export function createRunsPort({
     const run = await workflows().get(id)
     if (!run) throw new AppError('NOT_FOUND', `There is no run ${id}.`)
     return run
+  }
+
+  /** A run waits a moment before people are asked: what that takes is read first. */
+  async function requestAt(run: string, signal: string): Promise<ApprovalRequest> {
+    for (let tries = 0; tries < ASKED_TRIES; tries++) {
+      const request = await gates.requestAt(run, signal)
+      if (request) return request
+      await sleep(ASKED_AGAIN_MS)
+    }
+    throw new AppError('CONFLICT', `What run ${run} waits for is still being asked. Try again in a moment.`)
   }
 
   return {
@@ -89,16 +105,22 @@ export function createRunsPort({
     async decide({run, actor, correlationId, approved, reason}) {
       const {waiting_for: gate} = await found(run)
       if (gate?.kind !== 'approval') throw new AppError('CONFLICT', `Run ${run} waits for no approval.`)
-      if (!isAdmin(policy, actor) && (await askers.asked(run, actor.id)))
-        throw new AppError(
-          'NOT_PERMITTED',
-          'You asked for this run. Somebody else has to answer for it, or an admin.',
-        )
-      await workflows().signal(run, {
-        id: correlationId,
-        name: gate.id,
-        payload: {approved, by: nameOf(actor), ...(reason === undefined ? {} : {reason})},
+      const account = accountOf(actor)
+      if (!account)
+        throw new AppError('NOT_PERMITTED', 'Only a person can say this, from an account of theirs.')
+      const request = await requestAt(run, gate.id)
+      const outcome = await approvals.vote({
+        id: request.id,
+        account,
+        decision: approved ? 'approve' : 'reject',
+        surface: 'discord',
+        ...(reason === undefined ? {} : {reason, justification: reason}),
+        key: correlationId,
+        evidence: {command: correlationId},
       })
+      if (outcome.kind === 'refused') throw new AppError('NOT_PERMITTED', outcome.message)
+      const {status, decisions, required} = outcome.request
+      return status === 'pending' ? `counted: ${decisions.length} of ${required.approvers}` : status
     },
 
     show: async id => describe(await found(id), {redact, now: clock()}),

@@ -7,9 +7,11 @@ import type {AttemptEnd} from './actions.ts'
 import {agentsOf} from './asked.ts'
 import type {Definition, Definitions, Engine} from './engine.ts'
 import {evolve, isOver, newRun, type Fact} from './evolve.ts'
+import type {Allows, Delivery} from './inbox-store.ts'
 import type {Message, RunStatus} from './run.ts'
-import type {Allows, Delivery, RunRow, WorkflowStore} from './store.ts'
+import type {RunRow} from './run-store.ts'
 import {showRow, showRun, type ShownRun} from './shown.ts'
+import type {WorkflowStore} from './store.ts'
 
 export interface StartRequest {
   /** By name, or a definition given along. */

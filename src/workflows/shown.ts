@@ -1,7 +1,7 @@
 import type {Json} from '../kernel/json.ts'
 import type {Plan} from './plan.ts'
 import type {Fault, Run, RunStatus, StepState} from './run.ts'
-import type {RunRow} from './store.ts'
+import type {RunRow} from './run-store.ts'
 
 /** A run as it is shown outside: contract.md section 5. */
 export interface ShownRun {

@@ -4,7 +4,7 @@ import type {Conversation} from '../../src/emulators/discord/index.ts'
 import {startProcess, type ProductProcess} from '../support/processes.ts'
 import {openWorld, WEBHOOK_SECRET, type World} from '../support/world.ts'
 import {openRecords, type Records} from './records.ts'
-import {takeRedis} from './redis-slots.ts'
+import {testRedisUrl} from '../support/redis.ts'
 import {titleOf, type Scenario} from './scenario.ts'
 import {describeSight, isVerdict, SIGNS, type Sight} from './sights.ts'
 
@@ -37,17 +37,15 @@ export async function play(scenario: Scenario): Promise<Played> {
   const began = Date.now()
   const timeline: string[] = []
   const note = (what: string) => void timeline.push(`${String(Date.now() - began).padStart(6)} ms  ${what}`)
-  const redis = scenario.queue === 'redis' ? await takeRedis() : undefined
   const world = await openWorld({
     roles: 'api',
-    queue: 'postgres',
+    queue: scenario.queue === 'redis' && testRedisUrl() !== undefined ? 'redis' : 'postgres',
     // Registered when the api that takes them in is up.
     webhooks: false,
     github: {speed: 10, apiFlavour: scenario.flavour, listingDelayMs: scenario.listingDelayMs},
     env: {
       WORKER_LEASE_MS: '1000',
       RUN_WATCH_TIMEOUT_MS: '60000',
-      ...(redis ? {REDIS_URL: redis.url} : {}),
     },
   })
   const records = await openRecords(world.database.url)
@@ -79,7 +77,6 @@ export async function play(scenario: Scenario): Promise<Played> {
     await supervisor.close()
     await records.close()
     await world.close()
-    redis?.release()
   }
 }
 

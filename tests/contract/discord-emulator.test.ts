@@ -433,6 +433,13 @@ const buttons = () =>
     new ButtonBuilder().setURL('https://x.example').setLabel('Run').setStyle(ButtonStyle.Link),
   )
 
+/** A labelled text input of a modal, as it goes over the wire. */
+const aField = (custom_id: string, rules: object = {}, label = 'Reason') => ({
+  type: 18,
+  label,
+  component: {type: 4, custom_id, style: 2, ...rules},
+})
+
 describe('buttons and modals', () => {
   test('a button updates its message in place; absent, disabled and link buttons cannot be pressed', async () => {
     const discord = await aDiscord()
@@ -509,6 +516,67 @@ describe('buttons and modals', () => {
     await submitted.acknowledged()
     expect(await refused.promise).toBe(50035)
     expect(submitted.reply()?.content).toBe('because a mistake')
+  })
+
+  test.each<[string, object, RegExp]>([
+    ['without a field', {components: []}, /BASE_TYPE_BAD_LENGTH/],
+    ['with six fields', {components: Array.from({length: 6}, (_, nth) => aField(`f${nth}`))}, /MAX_LENGTH/],
+    ['with a title of 46 characters', {title: 'x'.repeat(46)}, /MAX_LENGTH/],
+    ['with a label of 46 characters', {components: [aField('a', {}, 'x'.repeat(46))]}, /MAX_LENGTH/],
+    ['with the same field twice', {components: [aField('a'), aField('a')]}, /DUPLICATED/],
+    [
+      'with a text that must be longer than it may be',
+      {components: [aField('a', {min_length: 9, max_length: 3})]},
+      /NUMBER_TYPE_MAX/,
+    ],
+    [
+      'with a text that is longer than it may be',
+      {components: [aField('a', {max_length: 3, value: 'four'})]},
+      /BAD_LENGTH/,
+    ],
+    ['with a disabled field', {components: [aField('a', {disabled: true})]}, /UNKNOWN_FIELD|DISABLED/],
+    ['with a custom id of 101 characters', {custom_id: 'x'.repeat(101)}, /MAX_LENGTH/],
+    [
+      'with a button',
+      {components: [{type: 1, components: [{type: 2, style: 1, label: 'x', custom_id: 'x'}]}]},
+      /BASE_TYPE/,
+    ],
+  ])('a modal %s is refused, and the press still waits for its answer', async (_what, part, code) => {
+    const discord = await aDiscord()
+    await aBot(
+      discord,
+      slash(each => each.reply({content: 'x', components: [buttons()]})),
+    )
+    const ada = discord.person('ada')
+    const message = (await (await ada.runs('/deploy target:x')).acknowledged()).reply() ?? {id: ''}
+    const {interactionId, token, interaction} = await ada.presses(message, 'Cancel')
+    const refused = await call(
+      discord,
+      `POST /interactions/${interactionId}/${token}/callback`,
+      {type: 9, data: {custom_id: 'v1:why', title: 'Why?', components: [aField('reason')], ...part}},
+      {},
+    )
+    expect(refused).toMatchObject({status: 400, body: {code: 50035}})
+    expect(JSON.stringify(refused.body)).toMatch(code)
+    expect(interaction.state).toBe('pending')
+  })
+
+  test('a modal may not follow a deferral', async () => {
+    const discord = await aDiscord()
+    await aBot(
+      discord,
+      slash(each => each.reply({content: 'x', components: [buttons()]})),
+    )
+    const ada = discord.person('ada')
+    const message = (await (await ada.runs('/deploy target:x')).acknowledged()).reply() ?? {id: ''}
+    const {interactionId, token} = await ada.presses(message, 'Cancel')
+    const path = `POST /interactions/${interactionId}/${token}/callback`
+    expect(await call(discord, path, {type: 6}, {})).toMatchObject({status: 204})
+    const form = {custom_id: 'v1:why', title: 'Why?', components: [aField('reason')]}
+    expect(await call(discord, path, {type: 9, data: form}, {})).toMatchObject({
+      status: 400,
+      body: {code: 40060},
+    })
   })
 
   test('a select offers its values and carries what was picked', async () => {
@@ -716,6 +784,34 @@ describe('messages', () => {
     expect(await call(discord, `GET /channels/${channelId}/messages/${id}`)).toMatchObject({
       body: {content: ''},
     })
+  })
+
+  test('go to one person alone, in a channel that is none of the server’s, unless they take none', async () => {
+    const discord = await aDiscord()
+    const rest = new REST({api: discord.url, retries: 0}).setToken(discord.botToken)
+    const [ada, bob] = [discord.person('ada'), discord.person('bob', {takesDirectMessages: false})]
+    const open = (recipient: string) =>
+      rest.post('/users/@me/channels', {body: {recipient_id: recipient}}) as Promise<{
+        id: string
+        type: number
+      }>
+    const channel = await open(ada.id)
+    expect(await open(ada.id)).toEqual(channel)
+    expect(channel).toMatchObject({type: 1, recipients: [{id: ada.id}]})
+    await rest.post(`/channels/${channel.id}/messages`, {body: {content: 'a secret'}})
+    expect(ada.receives().map(({content}) => content)).toEqual(['a secret'])
+    expect(bob.receives()).toEqual([])
+    const control = await fetch(`${discord.url.replace(/\/api$/, '/control')}/people/ada/messages`)
+    expect(await control.json()).toMatchObject({messages: [{content: 'a secret'}]})
+    expect(discord.channel().history()).toEqual([])
+    const channels = (await rest.get(`/guilds/${discord.guildId}/channels`)) as {id: string}[]
+    expect(channels.map(({id}) => id)).not.toContain(channel.id)
+    const closed = await open(bob.id)
+    await expect(
+      rest.post(`/channels/${closed.id}/messages`, {body: {content: 'a secret'}}),
+    ).rejects.toMatchObject({code: 50007, status: 403})
+    await expect(open('ada')).rejects.toMatchObject({status: 400})
+    await expect(open('123456789012345678')).rejects.toMatchObject({code: 10013})
   })
 
   test('need the permissions of the channel, while answers to interactions do not', async () => {
@@ -1136,5 +1232,38 @@ describe('the control API', () => {
     const seen = await fetch(`${base}/channels/ops/messages?as=grace`)
     expect(await seen.json()).toMatchObject({messages: [{content: 'from afar'}]})
     expect(await (await fetch(base)).text()).toContain('POST /control/commands')
+  })
+
+  test('presses buttons and fills in the forms they open', async () => {
+    const discord = await aDiscord()
+    const form = new ModalBuilder().setCustomId('v1:why').setTitle('Why?')
+    form.addLabelComponents(
+      new LabelBuilder()
+        .setLabel('Reason')
+        .setTextInputComponent(new TextInputBuilder().setCustomId('reason').setStyle(TextInputStyle.Short)),
+    )
+    await aBot(discord, async each => {
+      if (each.isChatInputCommand()) await each.reply({content: 'running', components: [buttons()]})
+      if (each.isButton()) await each.showModal(form)
+      if (each.isModalSubmit())
+        await each.reply({content: each.fields.getTextInputValue('reason'), flags: MessageFlags.Ephemeral})
+    })
+    const message = (await (await discord.person('ada').runs('/deploy target:x')).acknowledged()).reply()
+    const post = async (path: string, body: object) => {
+      const response = await fetch(`${discord.url.replace(/\/api$/, '/control')}${path}`, {
+        method: 'POST',
+        headers: {'content-type': 'application/json'},
+        body: JSON.stringify({person: 'ada', ...body}),
+      })
+      return {status: response.status, body: (await response.json()) as Record<string, never>}
+    }
+    const pressed = await post('/presses', {message: message?.id, button: 'Cancel'})
+    expect(pressed.body).toMatchObject({ackType: 9, form: {title: 'Why?'}})
+    const {interactionId} = pressed.body
+    expect(await post('/submits', {interactionId, fields: {}})).toMatchObject({status: 422})
+    expect(await post('/submits', {interactionId: '1', fields: {reason: 'x'}})).toMatchObject({status: 422})
+    expect(await post('/submits', {interactionId, fields: {reason: 'a mistake'}})).toMatchObject({
+      body: {ephemeral: true, reply: {content: 'a mistake'}},
+    })
   })
 })

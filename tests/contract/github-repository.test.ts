@@ -244,3 +244,54 @@ describe('the emulator refuses', () => {
     )
   })
 })
+
+describe('a release', () => {
+  test('is a commit by branch, tag or the beginning of its id, with its author', async () => {
+    const sha = web.commit('Faster\n\nwith a body', {author: 'lin'})
+    web.tag('v2', sha)
+    const value = {sha, message: 'Faster\n\nwith a body', author: 'lin'}
+    for (const ref of ['main', 'v2', sha, sha.slice(0, 10)])
+      expect(await host.commit({...OURS, ref})).toEqual({kind: 'seen', value})
+    expect(await host.commit({...OURS, ref: 'none'})).toMatchObject({kind: 'refused'})
+  })
+
+  test('is compared with what was there: commits, files, and how far each is ahead', async () => {
+    const base = web.branches().get('main') ?? ''
+    web.branch('old', base)
+    const first = web.commit('first', {files: {'a.md': 'one\nmore\n'}})
+    const second = web.commit('second', {files: {'migrations/1.sql': 'select 1;\n', 'src/b.ts': null}})
+    const ahead = await host.compare({...OURS, base, head: second})
+    expect(ahead).toMatchObject({
+      kind: 'seen',
+      value: {
+        ...{ahead: 2, behind: 0, truncated: false},
+        commits: [{sha: first}, {sha: second}],
+        files: [
+          {path: 'a.md', status: 'modified', additions: 1, deletions: 0},
+          {path: 'migrations/1.sql', status: 'added'},
+          {path: 'src/b.ts', status: 'removed'},
+        ],
+      },
+    })
+    expect(await host.compare({...OURS, base: second, head: base})).toMatchObject({
+      value: {ahead: 0, behind: 2, commits: [], files: []},
+    })
+    const other = web.commit('other', {branch: 'old', files: {'c.md': 'x\n'}})
+    expect(await host.compare({...OURS, base: second, head: other})).toMatchObject({
+      value: {ahead: 1, behind: 2, commits: [{sha: other}], files: [{path: 'c.md'}]},
+    })
+    expect(await host.compare({...OURS, base: 'none', head: base})).toEqual({kind: 'missing'})
+  })
+
+  test('tells which pull requests brought a commit', async () => {
+    const before = web.branches().get('main') ?? ''
+    const pull = web.pullRequest({title: 'Faster', head: 'fast', author: 'lin', files: {'c.md': 'x\n'}})
+    web.branch('main', pull.headSha)
+    expect(await host.pullRequestsOf({...OURS, sha: pull.headSha})).toMatchObject({
+      kind: 'seen',
+      value: [{number: pull.number, title: 'Faster', author: 'lin'}],
+    })
+    expect(await host.pullRequestsOf({...OURS, sha: before})).toEqual({kind: 'seen', value: []})
+    expect(await host.pullRequestsOf({...OURS, sha: 'f'.repeat(40)})).toMatchObject({kind: 'refused'})
+  })
+})

@@ -1,18 +1,28 @@
 import {randomUUID} from 'node:crypto'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import {BUTTONS} from '../../src/bot/buttons.ts'
+import {FORMS} from '../../src/bot/forms.ts'
+import {startMailbox, type Mailbox} from '../../src/emulators/mailbox/index.ts'
 import {createInvocationStore} from '../../src/invocations/store.ts'
 import {createPool} from '../../src/platform/postgres.ts'
 import {loadFolder} from '../../src/runtime/load-plugins.ts'
 import type {CommandDefinition} from '../../src/sdk/index.ts'
 import {openLocks, type LockClient} from '../support/locks.ts'
+import {mailEnvironment} from '../support/mail.ts'
 import {API_TOKEN, openWorld, type World} from '../support/world.ts'
 
 /** Who may use each way in. A way in that is not here fails the test, and so does a rule for one that is gone. */
 const RULES: Readonly<
-  Record<string, 'everyone' | 'restricted' | 'owner' | 'command' | 'token' | 'signature' | 'metrics'>
+  Record<
+    string,
+    'everyone' | 'restricted' | 'owner' | 'command' | 'token' | 'person' | 'link' | 'signature' | 'metrics'
+  >
 > = {
   '/agents': 'everyone',
+  '/break-glass': 'everyone',
+  '/approvals': 'everyone',
+  '/approve': 'everyone',
+  '/approve id:': 'everyone',
   '/cancel': 'everyone',
   '/cancel id:': 'everyone',
   '/deploy-client': 'restricted',
@@ -20,7 +30,11 @@ const RULES: Readonly<
   '/deploy-client target:': 'restricted',
   '/help': 'everyone',
   '/help command:': 'everyone',
+  '/link': 'everyone',
+  '/link remove:': 'everyone',
   '/locks': 'everyone',
+  '/reject': 'everyone',
+  '/reject id:': 'everyone',
   '/status': 'everyone',
   '/status-digest': 'everyone',
   '/take-over': 'restricted',
@@ -28,19 +42,31 @@ const RULES: Readonly<
   '/workflow': 'restricted',
   '/workflow run:': 'restricted',
   '/workflow workflow:': 'restricted',
+  'button approve': 'everyone',
+  'button ask': 'everyone',
   'button cancel': 'owner',
   'button cancel-run': 'command',
+  'button check-link': 'everyone',
   'button copy': 'everyone',
   'button keep': 'owner',
   'button let-go': 'owner',
   'button pause-run': 'command',
+  'button reject': 'everyone',
   'button resume-run': 'command',
   'button retry': 'command',
+  'button reveal': 'everyone',
   'button retry-run': 'command',
   'button take-over': 'command',
+  'form approve': 'everyone',
+  'form ask': 'everyone',
+  'form reject': 'everyone',
   'DELETE /agents/{id}': 'token',
   'GET /agents': 'token',
   'GET /agents/{id}': 'token',
+  'GET /approvals/pending': 'person',
+  'GET /approvals/{id}': 'person',
+  'GET /approvals/{id}/decide/{decision}': 'link',
+  'GET /approvals/{id}/decide/{decision}/{token}': 'link',
   'GET /capabilities/search': 'token',
   'GET /events': 'token',
   'GET /health': 'everyone',
@@ -56,10 +82,14 @@ const RULES: Readonly<
   'PATCH /agents/{id}/status': 'token',
   'POST /agent-request': 'token',
   'POST /agents/{id}/heartbeat': 'token',
+  'POST /approvals/{id}/decide/{decision}': 'link',
+  'POST /approve/{id}': 'person',
   'POST /capabilities/query': 'token',
   'POST /discord/interactions': 'signature',
   'POST /locks/{resource}/force-unlock': 'token',
   'POST /register': 'token',
+  'POST /reject/{id}': 'person',
+  'POST /resume/{task_id}': 'person',
   'POST /runs/{id}/cancel': 'token',
   'POST /runs/{id}/pause': 'token',
   'POST /runs/{id}/resume': 'token',
@@ -71,13 +101,15 @@ const ruled = (...rules: readonly string[]) =>
   Object.keys(RULES).filter(entry => rules.includes(RULES[entry] ?? ''))
 
 let world: World
+let mailbox: Mailbox
 let url: string
 /** Holds something, so that there is something to suggest. */
 let locks: LockClient
 let commands: ReadonlyMap<string, CommandDefinition>
 let routes: readonly string[]
 beforeAll(async () => {
-  world = await openWorld()
+  mailbox = await startMailbox()
+  world = await openWorld({env: mailEnvironment(mailbox)})
   url = world.app.url ?? ''
   locks = openLocks(world.database.url)
   await locks.locks.acquire('config:limits', {owner: 'tuner'})
@@ -98,15 +130,17 @@ beforeAll(async () => {
 afterAll(async () => {
   await locks.close()
   await world.close()
+  await mailbox.close()
 })
 
-test('every way in has a rule: commands, completions, buttons and HTTP routes, as the product declares them', () => {
+test('every way in has a rule: commands, completions, buttons, forms and HTTP routes, as the product declares them', () => {
   const entries = [
     ...[...commands.values()].flatMap(({name, complete = {}}) => [
       `/${name}`,
       ...Object.keys(complete).map(option => `/${name} ${option}:`),
     ]),
     ...Object.keys(BUTTONS).map(button => `button ${button}`),
+    ...Object.keys(FORMS).map(form => `form ${form}`),
     ...routes,
   ]
   expect(entries.sort()).toEqual(Object.keys(RULES).sort())
@@ -202,9 +236,15 @@ describe('a stranger', () => {
     expect(talk.reply()?.content).toMatch(/^⛔ this (?:button|menu) is not in use any more/)
   })
 
-  test.each(ruled('token'))('without the token is refused %s', async entry => {
+  test.each(ruled('token', 'person'))('without the token is refused %s', async entry => {
     const [method = '', path = ''] = entry.split(' ')
     expect((await fetch(`${url}${path}`, {method})).status).toBe(401)
+  })
+
+  test.each(ruled('link'))('without a link from a mail finds nothing at %s', async entry => {
+    const [method = '', path = ''] = entry.split(' ')
+    const headers = {authorization: `Bearer ${API_TOKEN}`, cookie: `signalbox_link=${'A'.repeat(43)}`}
+    expect((await fetch(`${url}${path}`, {method, headers})).status).toBe(404)
   })
 
   test.each(ruled('signature'))('without a signature is refused %s', async entry => {

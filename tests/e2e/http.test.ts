@@ -232,6 +232,7 @@ describe('the HTTP side of a running product', () => {
         '/runs/{id}/resume',
         '/runs/{id}/retry',
         '/webhooks/github',
+        '/webhooks/linear',
         '/workflows/execute',
       ])
       const operations = Object.values(paths).flatMap(path => Object.values(path))

@@ -5,10 +5,13 @@ import type {Conversation, MessageView} from '../../src/emulators/discord/index.
 import {DEFAULT_YAML, openWorld, type World} from '../support/world.ts'
 
 const WEB = 'deployment:development:web'
-const YAML = DEFAULT_YAML.replace(
+/** Nobody is asked here before a deploy to staging. */
+const YAML = `${DEFAULT_YAML.replace(
   'principals:',
   'principals:\n  - { id: bob, discord: "333333333333333333", roles: [developer] }',
-)
+)}
+approvals: { policies: { medium: { approvers: 0 } } }
+`
 
 const textOf = (message: MessageView | undefined): string =>
   `${message?.content ?? ''}\n${message?.embeds.map(embed => embed.description ?? '').join('\n') ?? ''}`

@@ -113,3 +113,15 @@ describe('a crash between the relay and the deletion of its row', () => {
     expect(await ends()).toEqual([{status: 'succeeded', attempt: 1}])
   })
 })
+
+describe('a queue that loses its data', () => {
+  test('delays the commands in it: once they take long, it is asked for them again, once each', async () => {
+    await left()
+    await left({command: 'help', action: 'help'})
+    // Relayed, as far as Postgres knows, and forgotten by the queue.
+    expect((await pool.query('delete from outbox')).rowCount).toBe(2)
+    await expect
+      .poll(async () => (await ends()).map(({status, attempt}) => `${status} ${attempt}`), {timeout: 30_000})
+      .toEqual(['succeeded 1', 'succeeded 1'])
+  })
+})

@@ -22,10 +22,15 @@ const puts = () => world.discord.requests.filter(request => request.name === 're
 const lists = () => world.discord.requests.filter(request => request.name === 'listCommands').length
 const ALL = [
   'agents',
+  'approvals',
+  'approve',
+  'break-glass',
   'cancel',
   'deploy-client',
   'help',
+  'link',
   'locks',
+  'reject',
   'status',
   'status-digest',
   'take-over',

@@ -5,6 +5,7 @@ import pg from 'pg'
 import {afterEach, describe, expect, test} from 'vitest'
 import type {MessageView} from '../../src/emulators/discord/index.ts'
 import {createQueues, type Queues} from '../../src/platform/queue.ts'
+import {installationOf} from '../support/redis.ts'
 import {DEFAULT_YAML, openWorld, type World} from '../support/world.ts'
 
 let world: World
@@ -24,18 +25,10 @@ async function queuesOf({env, database}: World): Promise<Queues> {
   const queues = createQueues(
     redisUrl === undefined
       ? {databaseUrl: database.url, log}
-      : {redisUrl, log, prefix: await prefixOf(database.url)},
+      : {redisUrl, log, prefix: await installationOf(database.url)},
   )
   closers.push(() => queues.close())
   return queues
-}
-
-async function prefixOf(databaseUrl: string): Promise<string> {
-  const client = new pg.Client({connectionString: databaseUrl})
-  await client.connect()
-  const {rows} = await client.query<{id: string}>('select id from installation')
-  await client.end()
-  return `signalbox-${(rows[0]?.id ?? '').slice(0, 8)}`
 }
 
 async function firingsOf({database}: World): Promise<readonly {status: string; options: {period: string}}[]> {

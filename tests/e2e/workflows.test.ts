@@ -1,13 +1,17 @@
 import pg from 'pg'
-import {afterEach, describe, expect, test} from 'vitest'
+import {afterEach, beforeEach, describe, expect, test} from 'vitest'
 import type {Conversation, MessageView} from '../../src/emulators/discord/index.ts'
 import type {Pull} from '../../src/emulators/github/index.ts'
+import {redisMissing} from '../support/redis.ts'
 import {API_TOKEN, DEFAULT_YAML, openWorld, type World, type WorldOptions} from '../support/world.ts'
 
-const YAML = DEFAULT_YAML.replace(
+/** Even what is low takes one other developer here, so that each run stops at its gate. */
+const YAML = `${DEFAULT_YAML.replace(
   'principals:',
   'principals:\n  - { id: bob, discord: "333333333333333333", roles: [developer] }',
-)
+)}
+approvals: { policies: { low: { approvers: 1 } } }
+`
 const textOf = (message: MessageView | undefined): string =>
   `${message?.content ?? ''}\n${message?.embeds.map(embed => embed.description ?? '').join('\n') ?? ''}`
 const says = (talk: Conversation, text: string | RegExp, timeoutMs = 30_000) =>
@@ -17,6 +21,8 @@ const says = (talk: Conversation, text: string | RegExp, timeoutMs = 30_000) =>
   )
 const runIdIn = (talk: Conversation): string => /wf-[0-9a-f]+/.exec(textOf(talk.reply()))?.[0] ?? ''
 
+const redisReason = redisMissing()
+let queue: 'postgres' | 'redis' = 'postgres'
 let world: World
 let db: pg.Pool
 afterEach(async () => {
@@ -27,12 +33,23 @@ afterEach(async () => {
 async function open(options: WorldOptions = {}): Promise<void> {
   world = await openWorld({
     yaml: YAML,
-    queue: 'postgres',
+    queue,
     permissions: {contents: 'write', pull_requests: 'write', checks: 'read'},
     ...options,
   })
   db = new pg.Pool({connectionString: world.database.url, max: 2})
   db.on('error', () => undefined)
+}
+
+/** The same tests, with the queue on Postgres and on Redis. */
+function onBoth(what: string, tests: () => void): void {
+  describe.each([{on: 'postgres'}, {on: 'redis'}] as const)(`${what}, queue on $on`, ({on}) => {
+    if (on === 'redis' && redisReason !== undefined) return test.skip(redisReason)
+    beforeEach(() => {
+      queue = on
+    })
+    tests()
+  })
 }
 
 async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
@@ -111,7 +128,7 @@ const shipped = () =>
     .runs.filter(run => run.workflow === 'client-deploy.yml' && run.event === 'workflow_dispatch')
     .reverse()
 
-describe('pr-deployment from Discord', () => {
+onBoth('pr-deployment from Discord', () => {
   test('reviews, tests, waits for somebody else, ships once, and tells the end in a new message', async () => {
     await open()
     const pull = furnish()
@@ -130,7 +147,7 @@ describe('pr-deployment from Discord', () => {
     })
 
     const own = await world.ada.runs(`/workflow action:approve run:${id}`)
-    await says(own, 'Somebody else has to answer for it')
+    await says(own, 'somebody else has to decide')
     const other = await world.bob.runs(`/workflow action:approve run:${id} reason:looks good`)
     await says(other, `✅ ${id} · approved`)
     await says(talk, '🟢 pr-deployment · done after')
@@ -162,7 +179,7 @@ describe('pr-deployment from Discord', () => {
       `/workflow action:run workflow:pr-deployment input:pr_number=${pull.number} repo_url=acme/web`,
     )
     await says(talk, 'waits for approval')
-    await world.root.runs(`/workflow action:approve run:${runIdIn(talk)}`)
+    await world.bob.runs(`/workflow action:approve run:${runIdIn(talk)}`)
     await says(talk, '🔴 pr-deployment · failed after', 90_000)
     expect(shipped().map(({headSha}) => headSha)).toEqual([pull.headSha, good])
     expect(textOf(talk.reply())).toContain('undone: release/deploy')
@@ -200,7 +217,7 @@ describe('pr-deployment from Discord', () => {
     const retried = await world.bob.presses(story, 'Retry')
     await says(retried, 'waits for approval')
     // Whoever lets it go on answers for it like the one who started it.
-    await says(await world.bob.runs(`/workflow action:approve run:${id}`), 'Somebody else has to answer')
+    await says(await world.bob.runs(`/workflow action:approve run:${id}`), 'somebody else has to decide')
     expect(shipped()).toEqual([])
     await says(await world.ada.runs(`/cancel id:${await commandOf('retry')}`), /not|can’t|ask/)
     await says(await world.bob.runs(`/cancel id:${await commandOf('retry')}`), 'is being stopped')
@@ -231,34 +248,77 @@ async function commandOf(action: string): Promise<string> {
   return rows[0]?.id ?? ''
 }
 
-test('a worker that leaves while a run waits: another one goes on, and the command ends once', async () => {
-  await open({roles: 'bot,api'})
-  const pull = furnish()
-  const first = await world.startMore({ROLES: 'worker'})
-  const talk = await world.ada.runs(
-    `/workflow action:run workflow:pr-deployment input:pr_number=${pull.number} repo_url=acme/web`,
-  )
-  await says(talk, 'waits for approval')
-  await first.stop()
-  const id = runIdIn(talk)
-  const approving = world.bob.runs(`/workflow action:approve run:${id}`)
-  await world.startMore({ROLES: 'worker'})
-  await world.startMore({ROLES: 'worker'})
-  await says(await approving, 'approved')
-  await says(talk, '🟢 pr-deployment · done after')
-  expect(shipped()).toHaveLength(1)
-  const closings = () =>
-    world.discord
-      .channel('general')
-      .messages()
-      .filter(message => message.id !== talk.reply()?.id && message.content.startsWith('🟢 pr-deployment'))
-  await world.discord.eventually(() => closings().length > 0)
-  // Both workers sweep each second.
-  await new Promise(resolve => setTimeout(resolve, 2_500))
-  expect(closings()).toHaveLength(1)
+/** A target whose last deployment failed; answers the commit that went well before. */
+function fallIll(): string {
+  const web = world.github.repository('acme/web')
+  web.commit('good')
+  web.startRun({workflow: 'client-deploy.yml', conclusion: 'success', ageMs: 120_000})
+  const good = web.branches().get('main') ?? ''
+  web.commit('bad')
+  web.startRun({workflow: 'client-deploy.yml', conclusion: 'failure', ageMs: 60_000})
+  return good
+}
+
+onBoth('self-healing', () => {
+  test('from Discord: what is ill is brought back once, and the message tells it', async () => {
+    await open()
+    const good = fallIll()
+    const talk = await world.ada.runs(
+      '/workflow action:run workflow:self-healing input:environment=development target=client',
+    )
+    await says(talk, '🟢 self-healing · done after', 60_000)
+    expect(shipped().map(({headSha}) => headSha)).toEqual([good])
+    const again = await world.ada.runs(
+      '/workflow action:run workflow:self-healing input:environment=development',
+    )
+    await says(again, '🟢 self-healing · done after', 60_000)
+    expect(shipped()).toHaveLength(1)
+  })
+
+  test('over HTTP: of two at once the second finds that all is well', async () => {
+    await open()
+    const good = fallIll()
+    const start = () =>
+      call('POST', '/workflows/execute', {workflow: 'self-healing', input: {environment: 'development'}})
+    const both = await Promise.all([start(), start()])
+    const runs = await Promise.all(both.map(({body}) => ended(body['id'] as string, 'completed')))
+    for (const run of runs) expect(run).toMatchObject({result: {is_resolved: true, target: 'client'}})
+    expect(shipped().map(({headSha}) => headSha)).toEqual([good])
+    const {body} = await call('GET', '/locks')
+    expect(body['locks']).toEqual([])
+  })
 })
 
-describe('over HTTP', () => {
+onBoth('a run whose worker leaves', () => {
+  test('while it waits: another one goes on, and the command ends once', async () => {
+    await open({roles: 'bot,api'})
+    const pull = furnish()
+    const first = await world.startMore({ROLES: 'worker'})
+    const talk = await world.ada.runs(
+      `/workflow action:run workflow:pr-deployment input:pr_number=${pull.number} repo_url=acme/web`,
+    )
+    await says(talk, 'waits for approval')
+    await first.stop()
+    const id = runIdIn(talk)
+    const approving = world.bob.runs(`/workflow action:approve run:${id}`)
+    await world.startMore({ROLES: 'worker'})
+    await world.startMore({ROLES: 'worker'})
+    await says(await approving, 'approved')
+    await says(talk, '🟢 pr-deployment · done after')
+    expect(shipped()).toHaveLength(1)
+    const closings = () =>
+      world.discord
+        .channel('general')
+        .messages()
+        .filter(message => message.id !== talk.reply()?.id && message.content.startsWith('🟢 pr-deployment'))
+    await world.discord.eventually(() => closings().length > 0)
+    // Both workers sweep each second.
+    await new Promise(resolve => setTimeout(resolve, 2_500))
+    expect(closings()).toHaveLength(1)
+  })
+})
+
+onBoth('over HTTP', () => {
   test('a run is started once per key, listed, shown, and its events are told to the end', async () => {
     await open()
     const request = {workflow: 'parallel-docs', input: {repo_url: 'acme/web'}}

@@ -85,6 +85,17 @@ describe('word left', () => {
   })
 })
 
+describe('what waits for people', () => {
+  test('is looked at by nobody until it is nudged, however long that takes', async () => {
+    const id = await aDeployment()
+    const claim = await store.claim(id, LEASE_MS, soon())
+    await store.release({id, fence: claim?.fence ?? 0}, Number.POSITIVE_INFINITY)
+    expect(await store.claim(id, LEASE_MS, Date.now() + 365 * 86_400_000)).toBeUndefined()
+    expect(await store.overdue(-1_000_000, 10_000)).not.toContain(id)
+    expect(await store.claim(id, LEASE_MS, Number.POSITIVE_INFINITY)).toMatchObject({fence: 2})
+  })
+})
+
 describe('a claim', () => {
   test('is held by one at a time', async () => {
     const id = await aDeployment()

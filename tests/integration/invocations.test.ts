@@ -82,7 +82,13 @@ describe('recording a command', () => {
 
   test('relays the very job that it committed, so that the sweep repeats the same one', async () => {
     const relayed: OutboxEntry[] = []
-    const invocations = createInvocations({store, outbox: {relay: entries => void relayed.push(...entries)}})
+    const invocations = createInvocations({
+      store,
+      outbox: {relay: entries => void relayed.push(...entries)},
+      queues: {addMany: async () => undefined},
+      lostAfterMs: 10_000,
+      clock: Date.now,
+    })
     await invocations.accept(aCommand())
     const {rows} = await pool.query('select id as "outboxId", queue, name, job_id as id, data from outbox')
     expect(relayed).toEqual(rows)

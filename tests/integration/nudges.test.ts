@@ -49,6 +49,7 @@ async function watched() {
     lock: {keepEveryMs: 1000},
     notify: async () => undefined,
     observeEnd: () => undefined,
+    tellEnd: async () => undefined,
     redact: (text: string) => text,
     phases: {observe: () => undefined},
     clock: () => Date.now(),

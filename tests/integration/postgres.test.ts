@@ -1,6 +1,7 @@
 import pg from 'pg'
 import {afterEach, beforeEach, expect, test} from 'vitest'
 import {
+  afterCommit,
   createPool,
   isTransient,
   listen,
@@ -59,6 +60,24 @@ test('a transaction commits all or nothing, and its answer comes back', async ()
   await expect(failing).rejects.toThrow('changed my mind')
   expect(await things()).toEqual([{id: 1}])
   expect(pool.idleCount).toBe(pool.totalCount)
+})
+
+test('hints go out after the commit, never after a rollback, and at once where there is nothing to wait for', async () => {
+  const told: string[] = []
+  await transaction(pool, async client => {
+    afterCommit(client, () => told.push('committed'))
+    afterCommit(pool, () => told.push('at once'))
+    expect(told).toEqual(['at once'])
+  })
+  expect(told).toEqual(['at once', 'committed'])
+  const failing = transaction(pool, async client => {
+    afterCommit(client, () => told.push('rolled back'))
+    await client.query('select nonsense')
+  })
+  await expect(failing).rejects.toThrow('nonsense')
+  // The same connection, in another transaction.
+  await transaction(pool, client => client.query('select 1'))
+  expect(told).toEqual(['at once', 'committed'])
 })
 
 test('a client that broke in a transaction does not go back to the pool', async () => {

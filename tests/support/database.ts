@@ -12,14 +12,17 @@ export interface TestDatabase {
 export async function createTestDatabase(): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`
   await administer(`create database ${name} template ${TEMPLATE}`)
+  const url = withDatabase(inject('postgresUrl'), name)
+  // An installation of its own: queues on a Redis that several share are told apart by it.
+  await administer('update installation set id = gen_random_uuid()', url)
   return {
-    url: withDatabase(inject('postgresUrl'), name),
+    url,
     drop: () => administer(`drop database if exists ${name} with (force)`),
   }
 }
 
-async function administer(statement: string): Promise<void> {
-  const client = new pg.Client({connectionString: inject('postgresUrl')})
+async function administer(statement: string, url = inject('postgresUrl')): Promise<void> {
+  const client = new pg.Client({connectionString: url})
   await client.connect()
   try {
     await client.query(statement)

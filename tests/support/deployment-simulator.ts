@@ -1,8 +1,10 @@
 import * as rules from '../../src/deployments/decide.ts'
 import type {DeploymentEvent, Next} from '../../src/deployments/decide.ts'
-import {newDeployment, type DeploymentState, type JobView} from '../../src/deployments/state.ts'
+import {newDeployment, type DeploymentState, type JobView, type Phase} from '../../src/deployments/state.ts'
+import type {Release} from '../../src/approvals/releases.ts'
 import {aRequest, ASKED_AT, CORRELATION_ID} from './deployments.ts'
 import {createScriptedGithub, type HostedRun, type RunScript} from './scripted-github.ts'
+import {createScriptedPeople, type AskedPeople, type PeopleScript} from './scripted-people.ts'
 
 /** One world to live through: what GitHub will do, what goes wrong, and when people interfere. Everything else follows from `seed`. */
 export interface Scenario {
@@ -13,6 +15,12 @@ export interface Scenario {
   /** When webhooks about the run arrive, after the request; they carry nothing but "look". */
   readonly hintsAfterMs: readonly number[]
   readonly script: RunScript
+  /** The target is guarded, and this is how people take it. */
+  readonly gate: PeopleScript | undefined
+  /** When somebody pushes to the branch, after the request. */
+  readonly pushesAfterMs: readonly number[]
+  /** Somebody pushes in the moment between the last look at the branch and the dispatch. */
+  readonly pushedBetween: number
   /** Probabilities, 0 to 1, drawn for each request or each point at which a worker may die. */
   readonly crash: number
   readonly slow: number
@@ -34,6 +42,8 @@ export interface Story {
     readonly after: DeploymentState
   }[]
   readonly runs: readonly HostedRun[]
+  /** What people were asked, and what came of it. */
+  readonly asked: readonly AskedPeople[]
   /** Moments at which GitHub was asked for anything. */
   readonly requests: readonly number[]
   /** Gave up following: the rules never came to an end. */
@@ -43,6 +53,12 @@ export interface Story {
 const LEASE_MS = 30_000
 const STEPS_PER_TICK = 20
 const MAX_STEPS = 5000
+
+/** What a nudge brings forward. */
+const LOOKS: Partial<Record<Phase, {readonly do: 'observe'} | {readonly do: 'consult'}>> = {
+  watching: {do: 'observe'},
+  parked: {do: 'consult'},
+}
 
 class WorkerDied extends Error {}
 
@@ -65,7 +81,13 @@ export function simulate(
   let now = ASKED_AT
   let steps = 0
   let nudged = false
-  let recorded = newDeployment(aRequest({wait: scenario.wait}))
+  let recorded = newDeployment(aRequest({wait: scenario.wait}), {guarded: scenario.gate !== undefined})
+  let head = 0
+  const shaNow = () => `commit-${head}`
+  const people = createScriptedPeople(scenario.gate, {
+    later: (at, happen) => plan(at, happen),
+    tell: request => (fold({type: 'ask-seen', at: now, ...people.seen(request)}), void (nudged = true)),
+  })
 
   function fold(event: DeploymentEvent): DeploymentState {
     const before = recorded
@@ -75,17 +97,20 @@ export function simulate(
   }
 
   /** What others do meanwhile, in the order of time. */
-  const meanwhile = [
-    ...scenario.hintsAfterMs.map(ms => ({at: ASKED_AT + ms, happen: () => void (nudged = true)})),
-    ...(scenario.cancelAfterMs === undefined
-      ? []
-      : [
-          {
-            at: ASKED_AT + scenario.cancelAfterMs,
-            happen: () => (fold({type: 'cancel-requested', at: now, by: 'ada'}), void (nudged = true)),
-          },
-        ]),
-  ].sort((a, b) => a.at - b.at)
+  const meanwhile: {readonly at: number; readonly happen: () => void}[] = []
+  function plan(at: number, happen: () => void): void {
+    meanwhile.push({at, happen})
+    meanwhile.sort((a, b) => a.at - b.at)
+  }
+  for (const ms of scenario.hintsAfterMs) plan(ASKED_AT + ms, () => void (nudged = true))
+  for (const ms of scenario.pushesAfterMs) plan(ASKED_AT + ms, () => void head++)
+  if (scenario.cancelAfterMs !== undefined)
+    plan(ASKED_AT + scenario.cancelAfterMs, () => {
+      const before = recorded
+      if (fold({type: 'cancel-requested', at: now, by: 'ada'}).phase === 'finished')
+        people.withdraw(before.gate?.ask?.approvalId)
+      nudged = true
+    })
 
   /** Lets time pass; a sleeper wakes early when somebody nudges. */
   function pass(ms: number, wakesEarly = false): void {
@@ -121,11 +146,12 @@ export function simulate(
     const {lost, notSent, refused} = scenario.dispatch
     if (chance(notSent)) return {type: 'dispatch-not-sent', at: now}
     if (chance(refused)) return {type: 'dispatch-refused', at: now, reason: 'no such ref'}
+    if (chance(scenario.pushedBetween)) head++
     if (chance(lost)) {
-      if (chance(0.5)) github.dispatch(now)
+      if (chance(0.5)) github.dispatch(now, shaNow())
       return {type: 'dispatch-unclear', at: now, cause: 'answer-lost'}
     }
-    const run = github.dispatch(now)
+    const run = github.dispatch(now, shaNow())
     return {
       type: 'dispatch-accepted',
       at: now,
@@ -163,9 +189,11 @@ export function simulate(
 
   function learn(
     state: DeploymentState,
-    step: Exclude<Next, {do: 'wait' | 'nothing' | 'dispatch'}>,
+    step: Exclude<Next, {do: 'wait' | 'nothing' | 'dispatch' | 'inspect'}>,
   ): DeploymentEvent {
     switch (step.do) {
+      case 'consult':
+        return {type: 'ask-seen', at: now, ...people.seen(state.gate?.ask?.approvalId ?? '')}
       case 'reconcile':
         return {type: 'dispatch-unclear', at: now, cause: 'crashed'}
       case 'locate':
@@ -179,11 +207,55 @@ export function simulate(
     }
   }
 
+  /** What would ship by now, or that GitHub does not say. */
+  function read(): Release | DeploymentEvent {
+    let release: Release | undefined
+    const told = ask(() => {
+      if (chance(scenario.readFails)) return {type: 'look-failed', at: now}
+      release = {sha: shaNow(), workflowSha: 'blob'}
+      return {type: 'log-unreadable', at: now}
+    })
+    return release ?? told
+  }
+
+  /** As the transaction that parks it: nobody is asked about what was stopped meanwhile. */
+  function inspect(): DeploymentState {
+    const release = read()
+    mayDie()
+    if ('type' in release) return fold(release)
+    if (recorded.phase !== 'inspecting') return recorded
+    return fold({type: 'parked', at: now, release, ask: people.ask(release, now)})
+  }
+
+  /** As the transaction that records the beginning; `fresh` was read before it. */
+  function begin(fresh: Release | undefined): DeploymentEvent {
+    const {gate, phase} = recorded
+    if (phase !== 'requested' || !gate?.ask || !gate.release || !fresh)
+      return {type: 'dispatch-began', at: now}
+    const same = fresh.sha === gate.release.sha
+    if (gate.used) return same ? {type: 'dispatch-began', at: now} : moved(gate.release, fresh)
+    switch (people.redeem(gate.ask.approvalId, fresh)) {
+      case 'go':
+        return {type: 'dispatch-began', at: now}
+      case 'stop':
+        return {type: 'gate-closed', at: now, reason: 'stop'}
+      case 'void':
+        return moved(gate.release, fresh)
+    }
+  }
+
+  function moved(from: Release, to: Release): DeploymentEvent {
+    return {type: 'release-moved', at: now, changes: [`${from.sha} → ${to.sha}`]}
+  }
+
   function advance(state: DeploymentState, step: Exclude<Next, {do: 'wait' | 'nothing'}>): DeploymentState {
     mayDie()
     let learnt: DeploymentEvent
+    if (step.do === 'inspect') return inspect()
     if (step.do === 'dispatch') {
-      const begun = fold({type: 'dispatch-began', at: now})
+      const fresh = state.gate ? read() : undefined
+      if (fresh && 'type' in fresh) return fold(fresh)
+      const begun = fold(begin(fresh))
       if (begun.phase !== 'dispatching') return begun
       mayDie()
       learnt = ask(dispatch)
@@ -202,15 +274,19 @@ export function simulate(
       let step = next(state, now)
       if (step.do === 'nothing') return
       if (step.do === 'wait') {
-        if (!fresh || state.phase !== 'watching' || (state.slowUntil ?? 0) > now) break
-        step = {do: 'observe'}
+        const look = LOOKS[state.phase]
+        if (!fresh || !look || (state.slowUntil ?? 0) > now) break
+        step = look
         fresh = false
       } else if (step.do === 'observe') fresh = false
       state = advance(state, step)
     }
     mayDie()
     const step = next(state, now)
-    if (step.do === 'wait' && !nudged) pass(step.until - now, true)
+    if (step.do !== 'wait' || nudged) return
+    // Waiting for news without end: there is some, or the deployment never ends.
+    const until = Number.isFinite(step.until) ? step.until : (meanwhile[0]?.at ?? now)
+    pass(until - now, true)
   }
 
   while (recorded.phase !== 'finished' && steps < MAX_STEPS) {
@@ -227,6 +303,7 @@ export function simulate(
     state: recorded,
     folds,
     runs: github.runs,
+    asked: people.asked,
     requests,
     endless: recorded.phase !== 'finished',
   }

@@ -18,6 +18,8 @@ export interface RunScript {
 export interface HostedRun {
   readonly id: string
   readonly url: string
+  /** The commit it runs. */
+  readonly sha: string
   readonly createdAt: number
   readonly stopAskedAt?: number
   readonly forcedAt?: number
@@ -52,7 +54,7 @@ export function createScriptedGithub(
   function headAt(run: HostedRun, at: number): RunView {
     const {attempt, base} = attemptAt(run, at)
     const {startsAt, endsAt, conclusion} = timeline(script, run, attempt, base)
-    const shared = {id: run.id, url: run.url, attempt}
+    const shared = {id: run.id, url: run.url, sha: run.sha, attempt}
     if (at >= endsAt)
       return {...shared, status: 'completed', conclusion, startedAt: startsAt, endedAt: endsAt}
     return at < startsAt
@@ -72,11 +74,12 @@ export function createScriptedGithub(
   return {
     runs: runs as readonly HostedRun[],
 
-    dispatch(at: number): HostedRun {
+    dispatch(at: number, sha: string): HostedRun {
       const id = String(100 + runs.length)
       const run: Mutable<HostedRun> = {
         id,
         url: `https://github.com/acme/web/actions/runs/${id}?${correlationId}`,
+        sha,
         createdAt: at,
         told: [],
       }

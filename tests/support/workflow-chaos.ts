@@ -1,6 +1,8 @@
-// The workflows of the chaos test, and the process that carries them on and is killed: `tsx workflow-chaos.ts <task>`.
+// The workflows of the chaos test, and the process that carries them on and is killed.
 // Its effects happen in another process, which counts them: see tests/chaos/workflows.test.ts.
+import {once} from 'node:events'
 import {setTimeout as sleep} from 'node:timers/promises'
+import {createAttemptSweep} from '../../src/worker/workflow-attempts.ts'
 import {anAgent, libraryOf, type TestActionRun} from './workflow-library.ts'
 import {openWorkflows} from './workflows.ts'
 
@@ -10,6 +12,9 @@ export interface ChaosTask {
   readonly instance: string
 }
 
+/** What the process says: that it waits to be told to work, that it does. */
+export type ChaosWord = 'booted' | 'ready'
+
 /** One effect outside, under the key of its step's attempt. */
 export interface Counted {
   readonly key: string
@@ -17,12 +22,15 @@ export interface Counted {
   readonly what: string
 }
 
-const acts = (what: string) =>
-  `agent: worker, action: act, with: {run: '\${{ run.id }}', what: ${what}}, retry: {max: 15, delay: 1s, max-delay: 2s}`
+const acts = (what: string, agent = 'worker') =>
+  `agent: ${agent}, action: act, with: {run: '\${{ run.id }}', what: ${what}}`
 const undoes = (what: string) =>
   `compensate: {agent: worker, action: act, with: {run: '\${{ run.id }}', what: undo ${what}}}`
 
-/** By name: the definition, how its runs are to end, and what they are to have done by then. */
+/**
+ * By name: the definition, how its runs are to end, and what they are to have done by then. No step is retried, since neither
+ * a kill nor an outage may cost an attempt.
+ */
 export const MODELS = {
   succeeding: {
     text: `
@@ -70,6 +78,17 @@ steps:
     status: 'cancelled',
     effects: ['a', 'undo a'],
   },
+  /** Through the agent's queue: no process that owns runs hosts it. */
+  remote: {
+    text: `
+name: remote
+steps:
+  - {id: a, ${acts('a', 'far')}}
+  - {id: b, ${acts('b', 'far')}}
+`,
+    status: 'completed',
+    effects: ['a', 'b'],
+  },
 } as const
 
 export type Model = keyof typeof MODELS
@@ -96,26 +115,33 @@ export function chaosLibrary(counterUrl: string): ReturnType<typeof libraryOf> {
       throw new Error('broken by design')
     },
   })
-  return libraryOf(
+  const {library, actions} = libraryOf(
     Object.values(MODELS).map(({text}) => text),
-    [worker],
+    [worker, anAgent('far', {act})],
   )
+  return {library, actions: {...actions, hosts: agent => agent === 'worker'}}
 }
 
 const [argument] = process.argv.slice(2)
 if (argument?.startsWith('{') && process.send) {
   const {databaseUrl, counterUrl, instance} = JSON.parse(argument) as ChaosTask
   const {library, actions} = chaosLibrary(counterUrl)
+  const say = (word: ChaosWord) => process.send?.(word)
   process.once('disconnect', () => process.exit())
+  say('booted')
+  await once(process, 'message')
   // Whoever starts it replaces it: a start while Postgres is away ends it.
-  await openWorkflows(databaseUrl, {
+  const app = await openWorkflows(databaseUrl, {
     plans: library,
     actions,
     instance,
-    leaseMs: 3_000,
+    leaseMs: 4_000,
     renewEveryMs: 500,
     sweepEveryMs: 200,
     max: 5,
   })
-  process.send('ready')
+  app.serve('far')
+  const sendAgain = createAttemptSweep({...app, silentMs: 3_000})
+  setInterval(() => void sendAgain().catch(() => undefined), 1_000)
+  say('ready')
 }

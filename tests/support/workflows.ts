@@ -88,9 +88,11 @@ export type TestAction = (
 export function actionsOf(
   table: Readonly<Record<string, TestAction>>,
   agents: readonly string[] = ['tester'],
+  capacity = Infinity,
 ): Actions {
   return {
     hosts: agent => agents.includes(agent),
+    capacity: () => capacity,
     async run(request, context) {
       const action = table[request.action]
       if (!action) throw new AppError('INVARIANT_BROKEN', `No action ${request.action}.`)
@@ -166,7 +168,9 @@ export async function openWorkflows(
     ...(sweepEveryMs === undefined ? {} : {sweepEveryMs}),
   })
   const workflows = createWorkflows({store, engine, definitions, clock: systemClock})
-  const workers: QueueWorker[] = [startWorkflowWorker({queues, workflows, lockMs: 10_000})]
+  const workers: QueueWorker[] = [
+    startWorkflowWorker({queues, workflows, tellEnd: async () => undefined, lockMs: 10_000}),
+  ]
   return {
     instance,
     engine,

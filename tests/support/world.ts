@@ -1,5 +1,4 @@
 import {mkdtemp, rm, writeFile} from 'node:fs/promises'
-import {Redis} from 'ioredis'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {startDiscordEmulator, type DiscordEmulator, type Person} from '../../src/emulators/discord/index.ts'
@@ -9,7 +8,7 @@ import {createLogger} from '../../src/platform/logger.ts'
 import {createRedactor} from '../../src/platform/redact.ts'
 import {start, type Running} from '../../src/runtime/start.ts'
 import {createTestDatabase, type TestDatabase} from './database.ts'
-import {testRedisUrl} from './redis.ts'
+import {forgetInstallation, installationOf, testRedisUrl} from './redis.ts'
 
 export const WEBHOOK_SECRET = 'hook-secret-for-tests'
 export const API_TOKEN = 'api-token-for-tests-0123456789'
@@ -77,7 +76,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'signalbox-world-'))
   await writeFile(join(folder, 'signalbox.yaml'), options.yaml ?? DEFAULT_YAML)
 
-  const redisUrl = await queueOnRedis(options.queue)
+  const redisUrl = redisOf(options.queue)
   furnish(github)
   const env: Record<string, string> = {
     DATABASE_URL: database.url,
@@ -155,25 +154,19 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       await Promise.all(running.map(one => one.stop()))
       await discord.close()
       await github.close()
+      const usedRedis = env['REDIS_URL']
+      if (usedRedis !== undefined) await forgetInstallation(usedRedis, await installationOf(database.url))
       await database.drop()
       await rm(folder, {recursive: true, force: true})
     },
   }
 }
 
-/**
- * The Redis of this world: asked for, or because the whole run is made on Redis (`REDIS_URL=… npm test`). Worlds that
- * live at the same time have a database of it each, empty at the start.
- */
-async function queueOnRedis(queue: WorldOptions['queue']): Promise<string | undefined> {
+/** The Redis of this world: asked for, or because the whole run is made on Redis (`REDIS_URL=… npm test`). */
+function redisOf(queue: WorldOptions['queue']): string | undefined {
   if (queue === 'postgres' || (queue === undefined && process.env['REDIS_URL'] === undefined))
     return undefined
-  const url = new URL(process.env['REDIS_URL'] ?? testRedisUrl() ?? '')
-  url.pathname = `/${Number(process.env['VITEST_POOL_ID'] ?? 0) % 16}`
-  const redis = new Redis(url.href)
-  await redis.flushdb()
-  redis.disconnect()
-  return url.href
+  return process.env['REDIS_URL'] ?? testRedisUrl()
 }
 
 /** What the tests ship: a client that deploys in some seconds of GitHub time, and an API. */

@@ -1,7 +1,13 @@
 import {PermissionFlagsBits as Permission} from 'discord-api-types/v10'
 import {invalidField, refusals} from './api-error.ts'
 import {readForm} from './forms.ts'
-import {createMessageForm, editMessageForm, MessageFlag, startThreadForm} from './message-forms.ts'
+import {
+  createMessageForm,
+  directChannelForm,
+  editMessageForm,
+  MessageFlag,
+  startThreadForm,
+} from './message-forms.ts'
 import type {Messages, StoredMessage} from './messages.ts'
 import {type Call, nothing, ok, param, type Route, route} from './route.ts'
 import type {World} from './world.ts'
@@ -20,6 +26,10 @@ export function channelRoutes({world, messages}: {world: World; messages: Messag
     route('channel', 'GET /channels/:channel', call =>
       ok(world.apiChannel(world.channelForBot(param(call, 'channel'), 0n))),
     ),
+    route('createDirectChannel', 'POST /users/@me/channels', call => {
+      const {recipient_id: recipient} = readForm(directChannelForm, call.body)
+      return ok(world.apiChannel(world.directChannelWith(recipient)))
+    }),
     route('typing', 'POST /channels/:channel/typing', call => {
       world.channelForBot(param(call, 'channel'), Permission.SendMessages)
       return nothing

@@ -209,6 +209,7 @@ export function numbered<C extends AnyComponent>(components: readonly C[]): C[] 
     id: component.id ?? next(),
     ...(component.components && {components: component.components.map(give)}),
     ...(component.accessory && {accessory: give(component.accessory)}),
+    ...(component.component && {component: give(component.component)}),
   })
   return components.map(give)
 }
@@ -225,19 +226,39 @@ const textInputBase = {
   max_length: maybe(z.int().min(1).max(4000)),
 }
 
+interface TextRules {
+  readonly min_length?: number | null | undefined
+  readonly max_length?: number | null | undefined
+  readonly value?: string | null | undefined
+}
+
+/** A text that could never be sent is refused when it is offered. */
+function possible(
+  {min_length: min, max_length: max, value}: TextRules,
+  context: z.core.$RefinementCtx,
+): void {
+  const most = max ?? 4000
+  if ((min ?? 0) > most) fault(context, ['min_length'], 'NUMBER_TYPE_MAX', 'Must not exceed max_length')
+  if (value && (value.length > most || value.length < (min ?? 0)))
+    fault(context, ['value'], 'BASE_TYPE_BAD_LENGTH', 'Must be as long as min_length and max_length allow')
+}
+
 const labelledInput = z.strictObject({
   type: z.literal(18),
   id,
   label: z.string().min(1).max(45),
   description: maybe(z.string().min(1).max(100)),
-  component: z.discriminatedUnion('type', [z.strictObject(textInputBase), stringSelect]),
+  component: z.discriminatedUnion('type', [
+    z.strictObject(textInputBase).superRefine(possible),
+    stringSelect,
+  ]),
 })
 
 const inputRow = z.strictObject({
   type: z.literal(1),
   id,
   components: z
-    .array(z.strictObject({...textInputBase, label: z.string().min(1).max(45)}))
+    .array(z.strictObject({...textInputBase, label: z.string().min(1).max(45)}).superRefine(possible))
     .min(1)
     .max(1),
 })

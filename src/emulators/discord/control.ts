@@ -8,13 +8,16 @@ import type {MessageView} from './message-view.ts'
 import type {Person} from './people.ts'
 import {transcript} from './transcript.ts'
 
+const FORMS_KEPT = 100
 const HELP = `The emulated Discord, by hand. All bodies and answers are JSON.
 
 POST /control/commands                  {"person": "ada", "line": "/agents", "channel": "general", "roles": ["222"], "admin": false}
 POST /control/completions               {"person": "ada", "line": "/deploy-client target:cl"}
 POST /control/presses                   {"person": "ada", "message": "<message id>", "button": "Cancel"}
+POST /control/submits                   {"person": "ada", "interactionId": "<of the press that opened it>", "fields": {"reason": "…"}}
 POST /control/faults                    {"route": "editOriginal", "kind": "serverError", "times": 2} or {"gateway": "reconnect"}
 GET  /control/channels/general/messages?as=ada      add &format=text for reading
+GET  /control/people/ada/messages                   what the bot wrote to ada alone
 `
 
 const who = {
@@ -25,6 +28,11 @@ const who = {
 }
 const lineForm = z.strictObject({...who, line: z.string().min(2)})
 const pressForm = z.strictObject({...who, message: z.string(), button: z.string()})
+const submitForm = z.strictObject({
+  ...who,
+  interactionId: z.string(),
+  fields: z.record(z.string(), z.string()),
+})
 const faultForm = z.union([
   z.strictObject({
     route: z.string(),
@@ -50,6 +58,16 @@ interface Controlled {
 
 /** The control API of an emulator that runs by itself. Local use: nothing asks for credentials. */
 export function createControl(emulator: Controlled) {
+  /** What opened a form, by its interaction; only the last few can still be filled in. */
+  const opened = new Map<string, Conversation>()
+
+  async function pressed(person: Person, message: string, button: string): Promise<Conversation> {
+    const conversation = await (await person.presses({id: message}, button)).acknowledged()
+    if (conversation.modal) opened.set(conversation.interactionId, conversation)
+    if (opened.size > FORMS_KEPT) opened.delete([...opened.keys()][0] ?? '')
+    return conversation
+  }
+
   function personOf({
     person,
     roles,
@@ -82,13 +100,21 @@ export function createControl(emulator: Controlled) {
       }
       case 'POST /control/presses': {
         const form = pressForm.parse(await body(request))
-        const conversation = await personOf(form).presses({id: form.message}, form.button)
-        return summary(await conversation.acknowledged())
+        return summary(await pressed(personOf(form), form.message, form.button))
+      }
+      case 'POST /control/submits': {
+        const form = submitForm.parse(await body(request))
+        const conversation = opened.get(form.interactionId)
+        if (!conversation) throw new ClientRefusal('That interaction opened no form')
+        return summary(await (await personOf(form).submits(conversation, form.fields)).acknowledged())
       }
       case 'POST /control/faults':
         emulator.misbehave(faultForm.parse(await body(request)) as Fault)
         return {accepted: true}
     }
+    const recipient = /^\/control\/people\/([^/]+)\/messages$/.exec(path)?.[1]
+    if (method === 'GET' && recipient !== undefined)
+      return {messages: emulator.person(recipient, {}).receives().map(plain)}
     const name = /^\/control\/channels\/([^/]+)\/messages$/.exec(path)?.[1]
     if (method !== 'GET' || name === undefined) return undefined
     const channel = emulator.channel(name)
@@ -130,6 +156,7 @@ function summary(conversation: Conversation) {
     ackType: conversation.ackType ?? null,
     ephemeral: conversation.ephemeral,
     failed: conversation.failed ?? null,
+    form: conversation.modal ?? null,
     reply: reply ? plain(reply) : null,
     followUps: conversation.followUps().map(plain),
   }

@@ -62,6 +62,16 @@ export function createGuildShapes({
   }
 
   function apiChannel(channel: ChannelRecord): APIChannel {
+    if (channel.type === ChannelType.DM) {
+      const recipient = members.get(channel.recipientId ?? '')?.user
+      return {
+        id: channel.id,
+        type: channel.type,
+        last_message_id: null,
+        flags: 0 as ChannelFlags,
+        recipients: recipient ? [recipient] : [],
+      } as unknown as APIChannel
+    }
     const denied = botPermissions & ~channel.botPermissions
     const allowed = channel.botPermissions & ~botPermissions
     const shared = {id: channel.id, name: channel.name, guild_id: guildId, last_message_id: null}
@@ -101,7 +111,7 @@ export function createGuildShapes({
   }
 
   function botMember(): APIGuildMember {
-    return apiMember({user: bot, roles: [botRoleId], admin: false})
+    return apiMember({user: bot, roles: [botRoleId], admin: false, takesDirectMessages: false})
   }
 
   function apiGuild() {

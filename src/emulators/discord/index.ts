@@ -75,7 +75,10 @@ export interface DiscordEmulator {
   /** By name, made when missing; `general` without one. */
   channel(name?: string): Channel
   /** By name, made when missing; roles by id or name. Given options replace what was. */
-  person(name: string, options?: {id?: string; roles?: readonly string[]; admin?: boolean}): Person
+  person(
+    name: string,
+    options?: {id?: string; roles?: readonly string[]; admin?: boolean; takesDirectMessages?: boolean},
+  ): Person
   /** The commands of the guild and the global ones, as registered now. */
   readonly registrations: readonly APIApplicationCommand[]
   readonly registrationCalls: Readonly<RegistrationCalls>
@@ -180,6 +183,8 @@ export async function startDiscordEmulator(options: DiscordEmulatorOptions = {})
     const stored = messages.find(change.message.id)
     if (!stored) return
     const {id, channelId} = change.message
+    // Direct messages are dispatched under an intent of their own, which no bot asks for here.
+    if (!world.channels.has(channelId)) return
     if (change.kind === 'message.deleted')
       gateway.dispatch('MESSAGE_DELETE', Intent.GuildMessages, {
         id,

@@ -7,7 +7,7 @@ import {
 import {type z} from 'zod'
 import {invalidField, refusals} from './api-error.ts'
 import {answersTo, autocompleteForm, callbackForm, choicesFor, deferForm} from './callback-forms.ts'
-import {type Modal, modal} from './component-forms.ts'
+import {type Modal, modal, numbered} from './component-forms.ts'
 import {readForm} from './forms.ts'
 import {MessageFlag, webhookMessageForm} from './message-forms.ts'
 import type {Messages, StoredMessage, Upload} from './messages.ts'
@@ -225,9 +225,11 @@ export function createInteractions(options: InteractionsOptions) {
         interaction.choices = choicesFor(interaction, choices)
         return undefined
       }
-      case Callback.Modal:
-        interaction.modal = readForm(modal, data, ['data'])
+      case Callback.Modal: {
+        const form = readForm(modal, data, ['data'])
+        interaction.modal = {...form, components: numbered(form.components)}
         return undefined
+      }
       default:
         throw invalidField(['type'], 'BASE_TYPE_CHOICES', 'Not an answer this server knows.')
     }

@@ -146,6 +146,8 @@ export const createMessageForm = z
   })
 
 /** The body of a thread started from a message. */
+export const directChannelForm = z.strictObject({recipient_id: snowflake})
+
 export const startThreadForm = z.strictObject({
   name: z.string().min(1).max(100),
   auto_archive_duration: maybe(z.literal([60, 1440, 4320, 10080])),

@@ -41,6 +41,8 @@ export interface Person {
   says(text: string, place?: Place): MessageView
   /** The channel through this person's eyes. */
   sees(channel?: {readonly id: string}): MessageView[]
+  /** What the bot wrote to this person alone, oldest first. */
+  receives(): MessageView[]
 }
 
 interface PeopleOptions {
@@ -173,6 +175,7 @@ export function createPerson(options: PeopleOptions, member: MemberRecord): Pers
         .filter(message => !message.deleted && isVisibleTo(message, user.id))
         .map(view)
     },
+    receives: () => messages.inChannel(world.directChannelWith(user.id).id).map(view),
   }
 }
 
@@ -210,7 +213,7 @@ function fillIn(components: readonly AnyComponent[], fields: Readonly<Record<str
     if (!input) return []
     const label = outer.label ?? input.label ?? input.custom_id ?? ''
     const text = valueOf(input, label)
-    const base = {type: input.type, custom_id: input.custom_id}
+    const base = {type: input.type, id: input.id, custom_id: input.custom_id}
     if (input.type === 3 && text !== '' && !input.options?.some(option => option.value === text))
       throw new ClientRefusal(`${label} has no value ${text}`)
     if (input.type === 4 && text !== '') {
@@ -218,7 +221,8 @@ function fillIn(components: readonly AnyComponent[], fields: Readonly<Record<str
       if (text.length > (input.max_length ?? 4000)) throw new ClientRefusal(`${label} is too long`)
     }
     const sent = input.type === 3 ? {...base, values: text === '' ? [] : [text]} : {...base, value: text}
-    return [outer.type === 18 ? {type: 18, component: sent} : {type: 1, components: [sent]}]
+    const {type, id} = outer
+    return [type === 18 ? {type, id, component: sent} : {type, id, components: [sent]}]
   })
   if (left.size > 0) throw new ClientRefusal(`The modal has no field ${[...left].join(', ')}`)
   return filled

@@ -38,6 +38,7 @@ export type RouteName =
   | 'guildRoles'
   | 'guildMember'
   | 'channel'
+  | 'createDirectChannel'
   | 'typing'
   | 'createMessage'
   | 'listMessages'

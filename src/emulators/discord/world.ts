@@ -29,8 +29,10 @@ const EVERYTHING = Object.values(Permission).reduce((sum, bit) => sum | bit, 0n)
 export interface ChannelRecord {
   readonly id: string
   readonly name: string
-  readonly type: ChannelType.GuildText | ChannelType.PublicThread
+  readonly type: ChannelType.GuildText | ChannelType.PublicThread | ChannelType.DM
   readonly parentId: string | undefined
+  /** Of a direct message: with whom. */
+  readonly recipientId?: string
   /** What the bot may do here. */
   botPermissions: bigint
 }
@@ -39,6 +41,8 @@ export interface MemberRecord {
   readonly user: APIUser
   roles: string[]
   admin: boolean
+  /** Lets bots of the server write to them; Discord's default. */
+  takesDirectMessages: boolean
 }
 
 /**
@@ -60,11 +64,16 @@ export interface World extends GuildShapes {
   channelNamed(name: string): ChannelRecord
   /** A thread; its id is that of the message it hangs on. */
   addThread(id: string, name: string, parentId: string): ChannelRecord
+  /** The bot's direct messages with a member, by their id; not a channel of the guild. */
+  directChannelWith(userId: string): ChannelRecord
   /** The channel, or 10003; or 50001 / 50013 when the bot lacks `needed` there. */
   channelForBot(id: string, needed: bigint): ChannelRecord
   readonly members: ReadonlyMap<string, MemberRecord>
   /** Member by name, made when missing; given options replace what was. */
-  memberNamed(name: string, options?: {id?: string; roles?: readonly string[]; admin?: boolean}): MemberRecord
+  memberNamed(
+    name: string,
+    options?: {id?: string; roles?: readonly string[]; admin?: boolean; takesDirectMessages?: boolean},
+  ): MemberRecord
   readonly roles: ReadonlyMap<string, APIRole>
   permissionsOf(member: MemberRecord): bigint
   /** Where interactions go by HTTP; unset while they go over the gateway. */
@@ -92,6 +101,8 @@ export function createWorld({
   const botRoleId = nextId()
   const ownerId = nextId()
   const channels = new Map<string, ChannelRecord>()
+  /** By recipient. */
+  const directChannels = new Map<string, ChannelRecord>()
   const members = new Map<string, MemberRecord>()
   const roles = new Map<string, APIRole>()
 
@@ -186,7 +197,30 @@ export function createWorld({
         botPermissions: channels.get(parentId)?.botPermissions ?? botPermissions,
       })
     },
+    directChannelWith(userId) {
+      const member = members.get(userId)
+      if (!member) throw refusals.unknownUser()
+      const known = directChannels.get(userId)
+      if (known) return known
+      const opened: ChannelRecord = {
+        id: nextId(),
+        name: member.user.username,
+        type: ChannelType.DM,
+        parentId: undefined,
+        recipientId: userId,
+        botPermissions: EVERYTHING,
+      }
+      directChannels.set(userId, opened)
+      return opened
+    },
     channelForBot(id, needed) {
+      const direct = [...directChannels.values()].find(each => each.id === id)
+      if (direct) {
+        const recipient = members.get(direct.recipientId ?? '')
+        if ((needed & Permission.SendMessages) !== 0n && !recipient?.takesDirectMessages)
+          throw refusals.cannotMessageUser()
+        return direct
+      }
       const channel = channels.get(id)
       if (!channel) throw refusals.unknownChannel()
       if ((channel.botPermissions & Permission.ViewChannel) === 0n) throw refusals.missingAccess()
@@ -199,13 +233,14 @@ export function createWorld({
       if (!member) {
         const user = aUser({id: options.id ?? nextId(), username: plain, bot: false})
         if (members.has(user.id)) throw new Error(`The id ${user.id} belongs to somebody else`)
-        member = {user, roles: [], admin: false}
+        member = {user, roles: [], admin: false, takesDirectMessages: true}
         members.set(user.id, member)
       } else if (options.id && options.id !== member.user.id) {
         throw new Error(`${plain} already has the id ${member.user.id}`)
       }
       if (options.roles) member.roles = options.roles.map(roleIdOf)
       if (options.admin !== undefined) member.admin = options.admin
+      if (options.takesDirectMessages !== undefined) member.takesDirectMessages = options.takesDirectMessages
       return member
     },
     permissionsOf(member) {

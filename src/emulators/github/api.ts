@@ -143,7 +143,10 @@ export function createApi({
     const [permission, level] = route.permission
     if (caller.kind === 'anonymous' && level === 'write') refuse(401, 'Requires authentication')
     if (caller.kind === 'anonymous' && route.signedIn) refuse(403, 'Must have admin rights to Repository.')
-    if (!isGranted(caller, repository, permission, level)) refuse(403, inaccessible(caller))
+    const granted = [permission, ...(route.or === undefined ? [] : [route.or])].some(name =>
+      isGranted(caller, repository, name, level),
+    )
+    if (!granted) refuse(403, inaccessible(caller))
     return route.handle(call, repository)
   }
 
@@ -241,7 +244,13 @@ function inaccessible(caller: Caller): string {
 }
 
 function permissionHeader(route: Route): Record<string, string> {
-  return route.for === 'repository' ? {'x-accepted-github-permissions': route.permission.join('=')} : {}
+  if (route.for !== 'repository') return {}
+  const {
+    permission: [name, level],
+    or,
+  } = route
+  const names = or === undefined ? [name] : [name, or]
+  return {'x-accepted-github-permissions': names.map(one => `${one}=${level}`).join('; ')}
 }
 
 function readBody(raw: unknown): Record<string, unknown> {

@@ -1,5 +1,7 @@
 /** What tests and the demo hold in their hands: a repository, a workflow, a run that can be steered. */
 import type {Ids} from './ids.ts'
+import type {CommentShapes} from './comment-shapes.ts'
+import {addComment, openIssue, type CommentState} from './comments.ts'
 import type {People} from './people.ts'
 import {latest, type Conclusion} from './attempt.ts'
 import {approve, fail, finish, hold, release} from './progress.ts'
@@ -74,6 +76,12 @@ export interface Repository {
   readonly pulls: readonly Pull[]
   /** A pull request of one commit with these changes, on a branch of its own. */
   pullRequest(options: NewPull): Pull
+  /** An issue; answers its number. */
+  issue(title: string, author?: string): number
+  /** Comments on issues and pull requests, oldest first. */
+  readonly comments: readonly Comment[]
+  /** Somebody comments on an issue or a pull request, the newest issue unless told; webhooks tell of it. */
+  comment(options: {readonly author: string; readonly body: string; readonly on?: number}): Comment
   collaborator(login: string, role: Role): void
   workflow(file: string, options: WorkflowOptions): Workflow
   /** A run nobody dispatched. With a conclusion it lies in the past, `ageMs` ago, and no webhook tells of it. */
@@ -89,6 +97,17 @@ export interface Repository {
     readonly durationMs?: number
     readonly conclusion?: Conclusion
   }): Run
+}
+
+export interface Comment {
+  readonly id: number
+  readonly url: string
+  /** Of the issue or pull request. */
+  readonly number: number
+  readonly author: string
+  readonly body: string
+  /** As its author would on the web page. */
+  edit(body: string): void
 }
 
 export interface Pull {
@@ -157,12 +176,14 @@ export interface Run {
 export function createHandles({
   runs,
   shapes,
+  tellOfComment,
   people,
   ids,
   now,
 }: {
   readonly runs: Runs
-  readonly shapes: Pick<RunShapes, 'runPage'> & Pick<PullShapes, 'pullPage'>
+  readonly shapes: Pick<RunShapes, 'runPage'> & Pick<PullShapes, 'pullPage'> & Pick<CommentShapes, 'comment'>
+  readonly tellOfComment: (home: RepositoryState, comment: CommentState, action: 'created' | 'edited') => void
   readonly people: People
   readonly ids: Ids
   readonly now: () => number
@@ -210,6 +231,18 @@ export function createHandles({
         people.meet(options.author ?? state.owner)
         return pullHandle(state, openPull(state, options, {ids, now}))
       },
+      issue: (title, author = state.owner) =>
+        openIssue(state, {title, author: people.meet(author).login}, {now}).number,
+      get comments() {
+        return state.comments.map(comment => commentHandle(state, comment))
+      },
+      comment({author, body, on}) {
+        const number =
+          on ?? state.issues.at(-1)?.number ?? openIssue(state, {title: 'Talk', author}, {now}).number
+        const comment = addComment(state, {number, author: people.meet(author).login, body}, {ids, now})
+        tellOfComment(state, comment, 'created')
+        return commentHandle(state, comment)
+      },
       collaborator(login, role) {
         state.collaborators.set(people.meet(login).login, role)
       },
@@ -255,6 +288,23 @@ export function createHandles({
             ? runs.start(start)
             : runs.seed({...start, conclusion, endedAt: Math.min(createdAt + durationMs, now())}),
         )
+      },
+    }
+  }
+
+  function commentHandle(home: RepositoryState, state: CommentState): Comment {
+    return {
+      id: state.id,
+      url: shapes.comment(home, state).html_url,
+      number: state.number,
+      author: state.author,
+      get body() {
+        return state.body
+      },
+      edit(body) {
+        state.body = body
+        state.editedAt = now()
+        tellOfComment(home, state, 'edited')
       },
     }
   }

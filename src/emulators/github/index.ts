@@ -8,6 +8,8 @@ import {systemClock, type Clock} from '../../kernel/clock.ts'
 import {createApi} from './api.ts'
 import {createAuth, type Auth} from './auth.ts'
 import {createChanges, type Changes} from './changes.ts'
+import {createCommentShapes} from './comment-shapes.ts'
+import type {CommentState} from './comments.ts'
 import {addControl} from './control.ts'
 import {createFaults, type Fault} from './faults.ts'
 import {createHandles, type Repository} from './handles.ts'
@@ -18,8 +20,9 @@ import {createPullShapes} from './pull-shapes.ts'
 import {latest, type Transition} from './attempt.ts'
 import {createRateLimits} from './rate-limits.ts'
 import {createRecorder, type RecordedRequest, type Recorder} from './recorder.ts'
-import {createRepositories} from './repositories.ts'
+import {createRepositories, type RepositoryState} from './repositories.ts'
 import {accountRoutes} from './routes/account.ts'
+import {commentRoutes} from './routes/comments.ts'
 import {contentRoutes} from './routes/contents.ts'
 import {dispatchRoute, type ApiFlavour} from './routes/dispatch.ts'
 import {pullRoutes} from './routes/pulls.ts'
@@ -34,7 +37,7 @@ import {createWebhooks, type Delivery, type Hook} from './webhooks.ts'
 
 export type {Change} from './changes.ts'
 export type {Fault} from './faults.ts'
-export type {Pull, Repository, Run, Workflow, WorkflowOptions} from './handles.ts'
+export type {Comment, Pull, Repository, Run, Workflow, WorkflowOptions} from './handles.ts'
 export type {JobScript, StepScript} from './script.ts'
 export type {Delivery} from './webhooks.ts'
 export type {RecordedRequest} from './recorder.ts'
@@ -103,15 +106,24 @@ export async function startGithubEmulator({
   const webhooks = createWebhooks({ids, now, faults, changes})
   const runs = createRuns({now, speed, ids, changes, observe: tellWebhooks})
   const pullShapes = createPullShapes(shapes)
-  const handles = createHandles({runs, shapes: {...runShapes, ...pullShapes}, people, ids, now})
+  const commentShapes = createCommentShapes(shapes)
+  const handles = createHandles({
+    runs,
+    shapes: {...runShapes, ...pullShapes, ...commentShapes},
+    tellOfComment,
+    people,
+    ids,
+    now,
+  })
 
   const api = createApi({
     routes: [
       dispatchRoute({runs, shapes: runShapes, people, flavour: apiFlavour}),
       ...runRoutes({runs, shapes: runShapes, people, origins, signedUrls, now, listingDelayMs}),
-      ...repositoryRoutes({shapes, people}),
+      ...repositoryRoutes({shapes, pullShapes, people}),
       ...contentRoutes({shapes, ids, now}),
       ...pullRoutes({shapes: pullShapes, people, ids, now}),
+      ...commentRoutes({shapes: commentShapes, people, ids, now, tell: tellOfComment}),
       ...variableRoutes({now}),
       ...accountRoutes({shapes, auth, rateLimits, repositories}),
     ],
@@ -148,6 +160,20 @@ export async function startGithubEmulator({
       const job = runShapes.job(run, transition.job, latest(run).number)
       webhooks.send('workflow_job', {...common, workflow_job: job})
     }
+  }
+
+  function tellOfComment(
+    repository: RepositoryState,
+    comment: CommentState,
+    action: 'created' | 'edited',
+  ): void {
+    webhooks.send('issue_comment', {
+      action,
+      issue: commentShapes.issue(repository, comment.number),
+      comment: commentShapes.comment(repository, comment),
+      repository: shapes.fullRepository(repository, 'admin'),
+      sender: shapes.user(comment.author),
+    })
   }
 
   function dump(): string {

@@ -67,8 +67,8 @@ export function createPullShapes(shapes: Shapes) {
       }
     },
 
-    file(home: RepositoryState, state: PullState, {text, ...file}: FileDifference) {
-      const ref = headOf(home, state)
+    /** As of the commit `ref`. */
+    file(home: RepositoryState, ref: string, {text, ...file}: FileDifference) {
       return {
         ...file,
         sha: blobSha(Buffer.from(text)),

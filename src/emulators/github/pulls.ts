@@ -1,7 +1,15 @@
 /** Pull requests as plain data: what they change is the difference between two commits' files. */
+import {nextNumber} from './comments.ts'
 import {changedLines, unifiedDiff} from './diff.ts'
 import type {Ids} from './ids.ts'
-import {addCommit, addCommitOn, filesAt, type FileChanges, type RepositoryState} from './repositories.ts'
+import {
+  addCommit,
+  addCommitOn,
+  filesAt,
+  historyOf,
+  type FileChanges,
+  type RepositoryState,
+} from './repositories.ts'
 
 export interface ReviewState {
   readonly id: number
@@ -76,7 +84,7 @@ export function openPull(
   }
   const pull: PullState = {
     id: ids.next(),
-    number: options.number ?? Math.max(0, ...repository.pulls.map(({number}) => number)) + 1,
+    number: options.number ?? nextNumber(repository),
     title: options.title,
     body: options.body ?? '',
     state: 'open',
@@ -111,10 +119,24 @@ export function pushTo(
   return sha
 }
 
-/** In order of their paths. */
+/** Whether it is this pull request that has the commit, or brought it: its branch leads to it, and its base did not. */
+export function brings(repository: RepositoryState, pull: PullState, sha: string): boolean {
+  const own = headOf(repository, pull)
+  return historyOf(repository, own).includes(sha) && !historyOf(repository, pull.baseSha).includes(sha)
+}
+
+/** What a pull request changes, in order of the paths. */
 export function differences(repository: RepositoryState, pull: PullState): FileDifference[] {
-  const before = filesAt(repository, pull.baseSha)
-  const after = filesAt(repository, headOf(repository, pull))
+  return differencesBetween(repository, pull.baseSha, headOf(repository, pull))
+}
+
+export function differencesBetween(
+  repository: RepositoryState,
+  base: string,
+  head: string,
+): FileDifference[] {
+  const before = filesAt(repository, base)
+  const after = filesAt(repository, head)
   return [...new Set([...before.keys(), ...after.keys()])].sort().flatMap((filename): FileDifference[] => {
     const old = before.get(filename)
     const text = after.get(filename)

@@ -1,3 +1,4 @@
+import type {CommentState, IssueState} from './comments.ts'
 import type {Ids} from './ids.ts'
 import type {PullState} from './pulls.ts'
 import type {RunState} from './runs.ts'
@@ -55,6 +56,9 @@ export interface RepositoryState {
   readonly runs: RunState[]
   /** Newest first. */
   readonly pulls: PullState[]
+  readonly issues: IssueState[]
+  /** On issues and pull requests, oldest first. */
+  readonly comments: CommentState[]
   /** Of its workflows: name in capitals → value. */
   readonly variables: Map<string, string>
 }
@@ -102,6 +106,8 @@ export function createRepositories({
         workflows: [],
         runs: [],
         pulls: [],
+        issues: [],
+        comments: [],
         variables: new Map(),
       }
       repositories.set(fullName.toLowerCase(), repository)
@@ -150,6 +156,14 @@ export function filesAt(repository: RepositoryState, sha: string): ReadonlyMap<s
     .map(({file, definition}) => [`.github/workflows/${file}`, definition.yaml] as const)
   const own = repository.commits.get(sha)?.files ?? new Map<string, string>()
   return new Map([...workflows, ...own].sort(([one], [other]) => (one < other ? -1 : 1)))
+}
+
+/** A commit and all before it, the newest first. */
+export function historyOf(repository: RepositoryState, sha: string): readonly string[] {
+  const history: string[] = []
+  for (let at: string | undefined = sha; at !== undefined; at = repository.commits.get(at)?.parent)
+    history.push(at)
+  return history
 }
 
 /** A branch, a tag (each also as `refs/…`), or a commit sha (also abbreviated), as the commit it means. */

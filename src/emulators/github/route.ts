@@ -42,6 +42,8 @@ export type Route = {
   | {
       readonly for: 'repository'
       readonly permission: readonly [name: string, level: 'read' | 'write']
+      /** Another permission that will do as well, at the same level. */
+      readonly or?: string
       /** Refuse anonymous readers even where the repository is public. */
       readonly signedIn?: boolean
       handle(call: Call, repository: RepositoryState): Answer

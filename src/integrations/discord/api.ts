@@ -3,6 +3,7 @@ import {
   RESTJSONErrorCodes,
   Routes,
   type APIApplicationCommand,
+  type APIDMChannel,
   type APIInteractionResponse,
   type APIMessage,
 } from 'discord-api-types/v10'
@@ -66,6 +67,30 @@ export function createDiscordApi({apiUrl, applicationId, token}: DiscordApiOptio
     }
   }
 
+  /**
+   * Posts to a channel. The nonce makes a repeated post within some minutes answer with the first message
+   * (`enforce_nonce`), so an answer lost on the way does not double it.
+   */
+  function createMessage(
+    channelId: string,
+    body: MessageBody,
+    options: {readonly nonce: string; readonly replyTo?: string | undefined},
+  ): Promise<Sent> {
+    return say(() =>
+      rest.post(Routes.channelMessages(channelId), {
+        body: {
+          ...body,
+          nonce: options.nonce,
+          enforce_nonce: true,
+          ...(options.replyTo === undefined
+            ? {}
+            : {message_reference: {message_id: options.replyTo, fail_if_not_exists: false}}),
+        },
+        signal: limit(),
+      }),
+    )
+  }
+
   return {
     applicationId,
 
@@ -114,28 +139,19 @@ export function createDiscordApi({apiUrl, applicationId, token}: DiscordApiOptio
       )
     },
 
-    /**
-     * Posts to a channel. The nonce makes a repeated post within some minutes answer with the first message
-     * (`enforce_nonce`), so an answer lost on the way does not double it.
-     */
-    createMessage(
-      channelId: string,
-      body: MessageBody,
-      options: {readonly nonce: string; readonly replyTo?: string | undefined},
-    ): Promise<Sent> {
-      return say(() =>
-        rest.post(Routes.channelMessages(channelId), {
-          body: {
-            ...body,
-            nonce: options.nonce,
-            enforce_nonce: true,
-            ...(options.replyTo === undefined
-              ? {}
-              : {message_reference: {message_id: options.replyTo, fail_if_not_exists: false}}),
-          },
+    createMessage,
+
+    /** Writes to one person alone. Refused when they let nobody of the server write to them. */
+    async directMessage(userId: string, body: MessageBody, options: {readonly nonce: string}): Promise<Sent> {
+      try {
+        const channel = (await rest.post(Routes.userChannels(), {
+          body: {recipient_id: userId},
           signal: limit(),
-        }),
-      )
+        })) as APIDMChannel
+        return await createMessage(channel.id, body, options)
+      } catch (error) {
+        return failure(error)
+      }
     },
 
     editMessage(channelId: string, messageId: string, body: MessageBody): Promise<Sent> {

@@ -18,10 +18,11 @@ export interface MessageBody {
 
 const MAX_LINES = 1500
 const MAX_EXCERPT = 900
+const MAX_MENTIONS = 10
 
 /**
  * Renders a reply within Discord's limits whatever its length: the first line as content (that is what a
- * notification shows), the rest as an embed whose colour repeats the glyph. Nobody is ever pinged but whom the reply mentions.
+ * notification shows), the rest as an embed whose colour repeats the glyph. Nobody is ever pinged but those whom the reply mentions.
  */
 export function renderReply(reply: Reply): MessageBody {
   const {glyph, colour} = REPLY_STATES[reply.state]
@@ -31,13 +32,13 @@ export function renderReply(reply: Reply): MessageBody {
   ]
     .filter(part => part !== '')
     .join('\n')
-  const {mention} = reply
+  const mentions = [...new Set(reply.mentions)].slice(0, MAX_MENTIONS)
   const content = `${glyph} ${ellipsis(reply.title, 120)}`
   return {
-    content: mention === undefined ? content : `${content} · <@${mention}>`,
+    content: mentions.length === 0 ? content : `${content} · ${mentions.map(id => `<@${id}>`).join(' ')}`,
     embeds: description === '' ? [] : [{color: colour, description}],
     components: controls(reply.controls ?? []),
-    allowed_mentions: {parse: [], ...(mention === undefined ? {} : {users: [mention]})},
+    allowed_mentions: {parse: [], ...(mentions.length === 0 ? {} : {users: mentions})},
   }
 }
 

@@ -1,10 +1,14 @@
 import {z} from 'zod'
 import {mapLook, openGithubClient, split, type GithubClientOptions} from './client.ts'
-import type {ChangedFile, PullRequest, RepositoryHost, Review} from './repository-host.ts'
+import type {ChangedFile, Comment, Commit, PullRequest, RepositoryHost, Review} from './repository-host.ts'
 
 const MOST_FILES = 3000
 const MOST_REVIEWS = 1000
 const MOST_CHECKS = 300
+const MOST_PULLS_OF_COMMIT = 10
+/** What GitHub lists of a comparison. */
+const MOST_COMPARED_FILES = 300
+const MOST_COMMENTS = 500
 
 const id = z.union([z.number(), z.bigint(), z.string()]).transform(String)
 const login = z
@@ -109,6 +113,55 @@ const review = z
     author: seen.user,
     state: seen.state,
   }))
+const comment = z
+  .object({
+    id,
+    html_url: z.string(),
+    body: z.string().nullish(),
+    user: z.object({login: z.string(), type: z.string()}).nullish(),
+    performed_via_github_app: z.unknown(),
+    created_at: z.string(),
+    updated_at: z.string(),
+  })
+  .transform((seen): Comment => {
+    const isPerson = seen.user?.type === 'User' && (seen.performed_via_github_app ?? null) === null
+    return {
+      id: seen.id,
+      url: seen.html_url,
+      body: seen.body ?? '',
+      person: isPerson ? seen.user?.login : undefined,
+      createdAt: Date.parse(seen.created_at),
+      edited: seen.updated_at !== seen.created_at,
+    }
+  })
+const commit = z
+  .object({
+    sha: z.string(),
+    commit: z.object({message: z.string(), author: z.object({name: z.string()}).nullish()}),
+    // Null where the mail address belongs to no account; an empty object has been seen, too.
+    author: z.object({login: z.string().optional()}).nullish(),
+  })
+  .transform((seen): Commit => ({
+    sha: seen.sha,
+    message: seen.commit.message,
+    author: seen.author?.login ?? seen.commit.author?.name ?? 'unknown',
+  }))
+const comparison = z
+  .object({
+    html_url: z.string(),
+    ahead_by: z.number(),
+    behind_by: z.number(),
+    commits: z.array(commit),
+    files: z.array(file).default([]),
+  })
+  .transform(seen => ({
+    url: seen.html_url,
+    ahead: seen.ahead_by,
+    behind: seen.behind_by,
+    commits: seen.commits,
+    files: seen.files,
+    truncated: seen.files.length >= MOST_COMPARED_FILES,
+  }))
 const variable = z.object({value: z.string()}).transform(({value}) => value)
 
 /** The repository host over GitHub's REST API, by token or as an installed GitHub App. */
@@ -125,6 +178,25 @@ export async function createOctokitRepositoryHost(options: GithubClientOptions):
       github.read('GET /repos/{owner}/{repo}/git/ref/{ref}', {...split(name), ref: `heads/${branch}`}, ref, {
         signal,
       }),
+
+    commit: ({repository: name, ref: of, signal}) =>
+      github.read('GET /repos/{owner}/{repo}/commits/{ref}', {...split(name), ref: of}, commit, {signal}),
+
+    compare: ({repository: name, base, head, signal}) =>
+      github.read(
+        'GET /repos/{owner}/{repo}/compare/{basehead}',
+        {...split(name), basehead: `${base}...${head}`},
+        comparison,
+        {signal, remember: false},
+      ),
+
+    pullRequestsOf: ({repository: name, sha, signal}) =>
+      github.read(
+        'GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls',
+        {...split(name), commit_sha: sha, per_page: MOST_PULLS_OF_COMMIT},
+        z.array(pull),
+        {signal},
+      ),
 
     tagTarget: ({repository: name, tag, signal}) =>
       github.read('GET /repos/{owner}/{repo}/git/ref/{ref}', {...split(name), ref: `tags/${tag}`}, ref, {
@@ -263,6 +335,34 @@ export async function createOctokitRepositoryHost(options: GithubClientOptions):
         'PUT /repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}',
         {...split(name), pull_number: number, review_id: Number(of), body},
         review,
+        signal,
+      ),
+
+    async comments({repository: name, since, signal}) {
+      const look = await github.readAll(
+        'GET /repos/{owner}/{repo}/issues/comments',
+        {...split(name), since: new Date(since).toISOString(), sort: 'created', direction: 'asc'},
+        z.array(comment),
+        {signal, most: MOST_COMMENTS, remember: false},
+      )
+      return mapLook(look, ({items}) => items)
+    },
+
+    async commentsOn({repository: name, number, since, signal}) {
+      const look = await github.readAll(
+        'GET /repos/{owner}/{repo}/issues/{issue_number}/comments',
+        {...split(name), issue_number: number, since: new Date(since).toISOString()},
+        z.array(comment),
+        {signal, most: MOST_COMMENTS, remember: false},
+      )
+      return mapLook(look, ({items}) => items)
+    },
+
+    createComment: ({repository: name, number, body, signal}) =>
+      github.write(
+        'POST /repos/{owner}/{repo}/issues/{issue_number}/comments',
+        {...split(name), issue_number: number, body},
+        comment,
         signal,
       ),
 

@@ -12,6 +12,12 @@ export interface RepositoryHost {
   branchesAt(query: Query & {readonly sha: string}): Promise<Look<readonly string[]>>
   /** `refs/heads/…` or `refs/tags/…`. A reference of that name which is there already is `refused`. */
   createRef(change: Query & {readonly ref: string; readonly sha: string}): Promise<Look<null>>
+  /** The commit that a branch, a tag or a (short) commit id means; `missing` or `refused` when it means none. */
+  commit(query: Query & {readonly ref: string}): Promise<Look<Commit>>
+  /** From where two commits parted to `head`: GitHub shows 250 commits and 300 files at most. */
+  compare(query: Query & {readonly base: string; readonly head: string}): Promise<Look<Comparison>>
+  /** The pull requests that brought a commit, at most 10. */
+  pullRequestsOf(query: Query & {readonly sha: string}): Promise<Look<readonly PullRequest[]>>
   /** The commit that a tag points at. */
   tagTarget(query: Query & {readonly tag: string}): Promise<Look<string>>
 
@@ -61,6 +67,15 @@ export interface RepositoryHost {
     change: Query & {readonly number: number; readonly id: string; readonly body: string},
   ): Promise<Look<Review>>
 
+  /** Comments on any issue or pull request that were written or edited since then, oldest first, at most 500. */
+  comments(query: Query & {readonly since: number}): Promise<Look<readonly Comment[]>>
+  /** Those on one issue or pull request, as `comments`. */
+  commentsOn(
+    query: Query & {readonly number: number; readonly since: number},
+  ): Promise<Look<readonly Comment[]>>
+  /** On an issue or a pull request. */
+  createComment(change: Query & {readonly number: number; readonly body: string}): Promise<Look<Comment>>
+
   /** A variable of the repository's workflows; `missing` when there is none of that name. */
   variable(query: Query & {readonly name: string}): Promise<Look<string>>
   createVariable(change: Query & {readonly name: string; readonly value: string}): Promise<Look<null>>
@@ -74,6 +89,26 @@ export interface Query {
   /** `owner/name`. */
   readonly repository: string
   readonly signal?: AbortSignal | undefined
+}
+
+export interface Commit {
+  readonly sha: string
+  /** The first line is its title. */
+  readonly message: string
+  /** The login; the name written into the commit where GitHub knows no account for it. */
+  readonly author: string
+}
+
+export interface Comparison {
+  readonly url: string
+  /** How many commits `head` has that `base` has not, and the reverse. */
+  readonly ahead: number
+  readonly behind: number
+  /** Those that `head` has, oldest first. */
+  readonly commits: readonly Commit[]
+  readonly files: readonly ChangedFile[]
+  /** There may be more files than these. */
+  readonly truncated: boolean
 }
 
 export interface Check {
@@ -121,6 +156,18 @@ export interface ChangedFile {
   readonly deletions: number
   /** Unified diff without its head; absent for binary and very large changes. */
   readonly patch?: string
+}
+
+export interface Comment {
+  readonly id: string
+  readonly url: string
+  readonly body: string
+  /** The login of whoever wrote it; undefined where no person did: an app, a bot, or an account that is gone. */
+  readonly person: string | undefined
+  /** Milliseconds since the epoch, to the second. */
+  readonly createdAt: number
+  /** It is not what its author wrote at first. */
+  readonly edited: boolean
 }
 
 export interface Review {

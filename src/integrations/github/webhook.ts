@@ -36,6 +36,17 @@ export function runHint(event: string, payload: unknown): RunHint | undefined {
   return undefined
 }
 
+const writtenComment = z.object({
+  action: z.literal('created'),
+  comment: z.object({body: z.string()}),
+})
+
+/** What somebody wrote as a new comment on an issue or a pull request; undefined for everything else. */
+export function commentText(event: string, payload: unknown): string | undefined {
+  const parsed = event === 'issue_comment' ? writtenComment.safeParse(payload) : undefined
+  return parsed?.success ? parsed.data.comment.body : undefined
+}
+
 /** Without what JSON may carry and Postgres does not take: the zero character and halves of surrogate pairs. */
 function storable(text: string): string {
   return text.replace(/[\0\p{Cs}]/gu, '')

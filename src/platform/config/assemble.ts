@@ -1,10 +1,19 @@
-import {randomBytes} from 'node:crypto'
+import {createHash, randomBytes} from 'node:crypto'
 import {resolve} from 'node:path'
-import type {Config, GithubAuth, LinearAuth, RiskLevel, SmtpConfig, Target} from './config.ts'
+import type {
+  Config,
+  Freeze,
+  GithubAuth,
+  LinearAuth,
+  NotificationRules,
+  RiskLevel,
+  SmtpConfig,
+  Target,
+} from './config.ts'
 import {SECRETS, type Environment} from './environment.ts'
 import {deepFreeze, frozenMap, frozenSet, present} from './frozen.ts'
 import type {Variables} from './secrets.ts'
-import type {SignalboxFile} from './signalbox-file.ts'
+import {tokenVariables, type SignalboxFile} from './signalbox-file.ts'
 
 interface Parts {
   readonly environment: Environment
@@ -43,9 +52,16 @@ export function assembleConfig({environment: e, file, values, cwd}: Parts): Conf
     },
     interactionHandoverMs: e.INTERACTION_HANDOVER_MS,
     registry: {heartbeatMs: e.AGENT_HEARTBEAT_MS, leaseMs: e.AGENT_LEASE_MS},
-    approvals: present({sweepMs: e.APPROVAL_SWEEP_MS, quietHours: file.approvals.quietHours}),
+    approvals: present({
+      sweepMs: e.APPROVAL_SWEEP_MS,
+      quietHours: file.approvals.quietHours,
+      freezes: file.approvals.freezes.map(freezeOf),
+      breakGlass: file.approvals.breakGlass,
+    }),
     targets: targets(file, e.GITHUB_REPOSITORY),
-    principals: file.principals.map(principal => present(principal)),
+    principals: file.principals.map(({tokenFrom, ...principal}) =>
+      present({...principal, tokenHash: hashed(tokenFrom === undefined ? undefined : values[tokenFrom])}),
+    ),
     access: frozenMap(Object.entries(file.access)),
     approvalPolicies: frozenMap(
       Object.entries(file.approvals.policies).flatMap(([level, policy]) =>
@@ -57,13 +73,15 @@ export function assembleConfig({environment: e, file, values, cwd}: Parts): Conf
       channel: digest.channel ?? e.DISCORD_STATUS_CHANNEL_ID ?? '',
     })),
     projects: frozenMap(
-      Object.entries(file.projects).map(([name, {id, tokenFrom}]) => [
+      Object.entries(file.projects).map(([name, {id, team, tokenFrom}]) => [
         name,
-        present({id, token: tokenFrom === undefined ? undefined : values[tokenFrom]}),
+        present({id, team, token: tokenFrom === undefined ? undefined : values[tokenFrom]}),
       ]),
     ),
+    notificationRules: notificationRules(file),
     secrets: secrets(file, values),
     ...present({
+      secretKey: e.SIGNALBOX_SECRET_KEY,
       redis: e.REDIS_URL === undefined ? undefined : {url: e.REDIS_URL},
       ...integrations(e),
       tracing:
@@ -170,7 +188,7 @@ function targets(file: SignalboxFile, defaultRepository: string | undefined): Re
       name,
       {
         name,
-        ...present({repository: target.repository ?? defaultRepository}),
+        ...present({repository: target.repository ?? defaultRepository, project: target.project}),
         workflow: target.workflow ?? `${name}-deploy.yml`,
         ref: target.ref,
         environment: target.environment,
@@ -184,12 +202,44 @@ function targets(file: SignalboxFile, defaultRepository: string | undefined): Re
   )
 }
 
+function notificationRules({
+  notifications: {levels, events, people, projects},
+}: SignalboxFile): NotificationRules {
+  return {
+    levels: frozenMap(
+      Object.entries(levels).map(([level, notices]) => [level as RiskLevel, present(notices)] as const),
+    ),
+    events: frozenMap(
+      Object.entries(events).map(([event, {watchers, ...from}]) => [
+        event,
+        present({from: present(from), watchers}),
+      ]),
+    ),
+    people: frozenMap(Object.entries(people).map(([person, from]) => [person, present(from)])),
+    projects: frozenMap(Object.entries(projects).map(([project, notices]) => [project, present(notices)])),
+  }
+}
+
 /** Every secret text that was configured, and the passwords inside addresses, for the redactor to know. */
 function secrets(file: SignalboxFile, values: Variables): string[] {
-  const names = [...SECRETS, ...Object.values(file.projects).flatMap(({tokenFrom}) => tokenFrom ?? [])]
+  const names = [...SECRETS, ...tokenVariables(file)]
   const texts = names.flatMap(name => values[name] ?? [])
   const passwords = texts.flatMap(text => (URL.canParse(text) ? new URL(text).password : []))
   return [...new Set([...texts, ...passwords, ...passwords.map(safelyDecoded)])].filter(text => text !== '')
+}
+
+/** Its two shapes exclude each other: the file was found valid. */
+function freezeOf({
+  from = 0,
+  to = 0,
+  weekly,
+  ...rest
+}: SignalboxFile['approvals']['freezes'][number]): Freeze {
+  return weekly ? {...rest, weekly} : {...rest, from, to}
+}
+
+function hashed(token: string | undefined): string | undefined {
+  return token === undefined ? undefined : createHash('sha256').update(token).digest('hex')
 }
 
 function safelyDecoded(text: string): string {

@@ -14,6 +14,8 @@ export interface Config {
   readonly log: {readonly level: LogLevel}
   /** Absolute path of the data folder of the embedded services. */
   readonly home: string
+  /** What rows with secrets are sealed with. When absent, the one kept in the home folder: `ensureSecretKey`. */
+  readonly secretKey?: string
   /** Without an address, the embedded Postgres under `home`. */
   readonly database: {readonly url?: string}
   /** Without it, queues and bus run on Postgres. */
@@ -48,7 +50,13 @@ export interface Config {
   /** Age of an interaction at which its replies move to a channel message. */
   readonly interactionHandoverMs: number
   readonly registry: {readonly heartbeatMs: number; readonly leaseMs: number}
-  readonly approvals: {readonly sweepMs: number; readonly quietHours?: QuietHours}
+  readonly approvals: {
+    readonly sweepMs: number
+    readonly quietHours?: QuietHours
+    readonly freezes: readonly Freeze[]
+    /** Nobody may when absent. */
+    readonly breakGlass?: BreakGlassPolicy
+  }
   /** By name; `client` is always among them. */
   readonly targets: ReadonlyMap<string, Target>
   readonly principals: readonly Principal[]
@@ -57,6 +65,7 @@ export interface Config {
   readonly approvalPolicies: ReadonlyMap<RiskLevel, ApprovalPolicy>
   readonly digests: readonly Digest[]
   readonly projects: ReadonlyMap<string, Project>
+  readonly notificationRules: NotificationRules
   /** Every secret text configured, for the redactor: `createRedactor(config.secrets)`. */
   readonly secrets: readonly string[]
 }
@@ -131,6 +140,8 @@ export interface Target {
   readonly ref: string
   readonly environment: Environment
   readonly service: string
+  /** Name of the Linear project that is told of failures. */
+  readonly project?: string
   /** Workflow inputs as written; `${{ options.… }}` in them is filled in by the deployment. */
   readonly inputs: Readonly<Record<string, string>>
   readonly verify: {readonly frontend?: string; readonly api?: string}
@@ -144,6 +155,8 @@ export interface Principal {
   readonly linear?: string
   readonly email?: string
   readonly roles: readonly string[]
+  /** SHA-256, in hex, of their own token for the HTTP routes. */
+  readonly tokenHash?: string
 }
 
 /** Whoever holds one of these may; nobody does by an empty rule. */
@@ -169,6 +182,19 @@ export interface QuietHours {
   readonly timezone: string
 }
 
+/** When nothing that needs an approval begins in these environments. */
+export type Freeze = {readonly environments: readonly Environment[]; readonly reason: string} & (
+  | {readonly from: number; readonly to: number}
+  /** Minutes since Monday, midnight, by the clocks of that zone; `from` after `to` spans the end of the week. */
+  | {readonly weekly: {readonly from: number; readonly to: number; readonly timezone: string}}
+)
+
+/** Who may let themselves through for a while, without approval and in spite of freezes. */
+export interface BreakGlassPolicy {
+  readonly roles: readonly string[]
+  readonly maximum: number
+}
+
 export interface Digest {
   readonly cron: string
   readonly timezone: string
@@ -179,5 +205,42 @@ export interface Digest {
 /** A Linear project; with a token of its own, only that one is used for it. */
 export interface Project {
   readonly id: string
+  /** Id of the team that new issues belong to. */
+  readonly team?: string
   readonly token?: string
+}
+
+/** A level from which something is told. */
+export type Threshold = RiskLevel | 'never'
+export type NoticeChannel = 'linear' | 'mail' | 'discord' | 'pull-request'
+
+/** What the operator changed about who is told what, where; the notifications feature knows the rest. */
+export interface NotificationRules {
+  readonly levels: ReadonlyMap<RiskLevel, LevelNotices>
+  /** By the event's name. */
+  readonly events: ReadonlyMap<string, EventNotices>
+  /** By the principal's id: the least level at which they hear of something in a channel. */
+  readonly people: ReadonlyMap<string, Readonly<Partial<Record<NoticeChannel, Threshold>>>>
+  /** By the project's name. */
+  readonly projects: ReadonlyMap<string, ProjectNotices>
+}
+
+export interface LevelNotices {
+  /** `fallback`: only where Linear does not do. */
+  readonly mail?: 'at-once' | 'fallback' | 'never'
+  /** Principals who want to know besides those concerned. */
+  readonly watchers?: readonly string[]
+}
+
+export interface EventNotices {
+  readonly from: Readonly<Partial<Record<NoticeChannel, Threshold>>>
+  readonly watchers?: readonly string[]
+}
+
+export interface ProjectNotices {
+  readonly watchers?: readonly string[]
+  /** Comment on the project's issue that something is about. */
+  readonly updateIssues: boolean
+  /** Open an issue where there is none. */
+  readonly createIssues: boolean
 }

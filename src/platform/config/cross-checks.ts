@@ -22,6 +22,40 @@ export function crossCheck(file: SignalboxFile, locate: Locate, surroundings: Su
     ...unknownRoles(file).map(({path, role, known}) =>
       fault(path, `is a role that no principal has.${didYouMean(role, known)}`),
     ),
+    ...Object.entries(file.approvals.policies)
+      .filter(([level, policy]) => level !== 'low' && policy?.expires === 'never')
+      .map(([level]) =>
+        fault(
+          ['approvals', 'policies', level, 'expires'],
+          'may be never for low risk only; give it a duration.',
+        ),
+      ),
+    ...unknownWatchers(file).map(({path, person, known}) =>
+      fault(path, `is no principal.${didYouMean(person, known)}`),
+    ),
+    ...Object.entries(file.targets).flatMap(([name, {project}]) =>
+      project === undefined || file.projects[project] !== undefined
+        ? []
+        : [
+            fault(
+              ['targets', name, 'project'],
+              `is none of projects.${didYouMean(project, Object.keys(file.projects))}`,
+            ),
+          ],
+    ),
+    ...Object.keys(file.notifications.projects)
+      .filter(name => file.projects[name] === undefined)
+      .map(name =>
+        fault(
+          ['notifications', 'projects', name],
+          `is none of projects.${didYouMean(name, Object.keys(file.projects))}`,
+        ),
+      ),
+    ...Object.entries(file.notifications.projects)
+      .filter(([name, {createIssues}]) => createIssues && file.projects[name]?.team === undefined)
+      .map(([name]) =>
+        fault(['notifications', 'projects', name, 'createIssues'], `needs projects.${name}.team.`),
+      ),
     ...(surroundings.statusChannel ? [] : file.digests)
       .flatMap(({channel}, i) => (channel === undefined ? [i] : []))
       .map(i => fault(['digests', i, 'channel'], 'is missing, and so is DISCORD_STATUS_CHANNEL_ID.')),
@@ -56,10 +90,30 @@ function unknownRoles(file: SignalboxFile) {
       {at: ['approvals', 'policies', level, 'roles'], roles: policy?.roles ?? []},
       {at: ['approvals', 'policies', level, 'escalateTo'], roles: policy?.escalateTo ?? []},
     ]),
+    {at: ['approvals', 'breakGlass', 'roles'], roles: file.approvals.breakGlass?.roles ?? []},
   ]
   return used.flatMap(({at, roles}) =>
     roles.flatMap((role, i) => (known.has(role) ? [] : [{path: [...at, i] as PropertyKey[], role, known}])),
   )
+}
+
+/** People who are to be told things, or spared them, and whom nobody knows. */
+function unknownWatchers({principals, notifications}: SignalboxFile) {
+  const known = new Set(principals.map(({id}) => id))
+  const named = (['levels', 'events', 'projects'] as const).flatMap(section =>
+    Object.entries<{readonly watchers?: readonly string[] | undefined}>(notifications[section]).flatMap(
+      ([name, {watchers = []}]) =>
+        watchers.map((person, i) => ({
+          path: ['notifications', section, name, 'watchers', i] as PropertyKey[],
+          person,
+        })),
+    ),
+  )
+  const spared = Object.keys(notifications.people).map(person => ({
+    path: ['notifications', 'people', person] as PropertyKey[],
+    person,
+  }))
+  return [...named, ...spared].flatMap(each => (known.has(each.person) ? [] : [{...each, known}]))
 }
 
 function missingRepositories(

@@ -30,6 +30,7 @@ export const environmentSchema = z.object({
   PUBLIC_URL: webAddress.optional(),
   API_TOKEN: token().optional(),
   METRICS_TOKEN: token().optional(),
+  SIGNALBOX_SECRET_KEY: z.string().min(32, 'must have at least 32 characters').optional(),
 
   DISCORD_TOKEN: token().optional(),
   DISCORD_APPLICATION_ID: discordId.optional(),
@@ -117,6 +118,7 @@ export const SECRETS = [
   'REDIS_URL',
   'API_TOKEN',
   'METRICS_TOKEN',
+  'SIGNALBOX_SECRET_KEY',
   'DISCORD_TOKEN',
   'GITHUB_TOKEN',
   'GITHUB_APP_PRIVATE_KEY',

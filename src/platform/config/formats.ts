@@ -45,6 +45,35 @@ export const timeOfDay = z
   .string()
   .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time of day as "HH:MM", in quotes')
 
+/** Milliseconds since the epoch. */
+export const instant = z.iso
+  .datetime({offset: true, error: 'must be a moment with its zone, such as 2026-12-20T18:00:00+01:00'})
+  .transform(text => Date.parse(text))
+
+const weekTimeReason = 'must be a day and a time, such as "Fri 16:00", in quotes'
+export const WEEK_DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
+/** Minutes since the week began, Monday at midnight. */
+export const weekTime = z
+  .string({error: weekTimeReason})
+  .regex(/^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?:[01]\d|2[0-3]):[0-5]\d$/, weekTimeReason)
+  .transform(text => {
+    const [day = '', time = ''] = text.split(' ')
+    const [hours = 0, minutes = 0] = time.split(':').map(Number)
+    return ((WEEK_DAYS as readonly string[]).indexOf(day) * 24 + hours) * 60 + minutes
+  })
+
+const finiteDurationReason = 'must be a duration such as 90s, 30m or 2h'
+/** Milliseconds. */
+export const finiteDuration = z
+  .string({error: finiteDurationReason})
+  .regex(DURATION_PATTERN, finiteDurationReason)
+  .transform(text => parseDuration(text) ?? 0)
+
+/** A secret by reference. */
+export const variableName = z
+  .string()
+  .regex(/^[A-Z][A-Z0-9_]{0,99}$/, 'must be the name of an environment variable')
+
 export const cron = z.string().refine(isCron, 'must be a cron schedule of five fields, such as "0 16 * * *"')
 
 const durationReason = 'must be a duration such as 90s, 30m, 2h, 14d, or never'

@@ -8,6 +8,7 @@ import {crossCheck} from './cross-checks.ts'
 import {environmentSchema, type Variable} from './environment.ts'
 import {ConfigError, type Fault} from './faults.ts'
 import {readSignalboxFile} from './read-file.ts'
+import {tokenVariables, type SignalboxFile} from './signalbox-file.ts'
 import {errorCode, withSecretFiles, type ReadText, type Variables} from './secrets.ts'
 
 export interface ConfigSource {
@@ -30,9 +31,9 @@ export function loadConfig({env, cwd, readFile = path => readFileSync(path, 'utf
   const everything = {...(dotenv === undefined ? {} : parseDotenv(dotenv)), ...env}
 
   const yaml = readYaml(everything['SIGNALBOX_CONFIG'], readText, faults)
-  const projectTokens = Object.values(yaml?.file.projects ?? {}).flatMap(({tokenFrom}) => tokenFrom ?? [])
+  const tokens = yaml ? tokenVariables(yaml.file) : []
 
-  const {values, faults: secretFaults} = withSecretFiles(everything, readText, projectTokens)
+  const {values, faults: secretFaults} = withSecretFiles(everything, readText, tokens)
   faults.push(...secretFaults)
   const isSet = (name: Variable): boolean =>
     values[name] !== undefined || values[`${name}_FILE`] !== undefined
@@ -56,7 +57,8 @@ export function loadConfig({env, cwd, readFile = path => readFileSync(path, 'utf
         defaultRepository: isSet('GITHUB_REPOSITORY'),
         statusChannel: isSet('DISCORD_STATUS_CHANNEL_ID'),
       }),
-      ...missingProjectTokens(projectTokens, values),
+      ...missingTokens(tokens, values),
+      ...weakPersonalTokens(yaml.file, values),
     )
   }
   if (faults.length > 0 || !parsed.success || !yaml) throw new ConfigError(faults)
@@ -86,11 +88,29 @@ function readIfPresent(path: string, readText: ReadText, faults: Fault[]): strin
   }
 }
 
-function missingProjectTokens(names: readonly string[], values: Variables): Fault[] {
+function missingTokens(names: readonly string[], values: Variables): Fault[] {
   return [...new Set(names)]
     .filter(name => values[name] === undefined && values[`${name}_FILE`] === undefined)
     .map(name => ({
       path: name,
-      message: `${name} is missing; a project in signalbox.yaml takes its token from it.`,
+      message: `${name} is missing; signalbox.yaml takes a token from it.`,
     }))
+}
+
+/** A person's token decides approvals in their name: nobody may guess it, and it is nobody else's. */
+function weakPersonalTokens({principals}: SignalboxFile, values: Variables): Fault[] {
+  const owners = new Map([[values['API_TOKEN'], 'API_TOKEN']])
+  return principals.flatMap(({tokenFrom}) => {
+    const token = tokenFrom === undefined ? undefined : values[tokenFrom]
+    if (tokenFrom === undefined || token === undefined) return []
+    const owner = owners.get(token)
+    owners.set(token, owner ?? tokenFrom)
+    const message =
+      owner !== undefined
+        ? `${tokenFrom} holds the same token as ${owner}; each needs one of their own.`
+        : /^[\x21-\x7e]{20,}$/.test(token)
+          ? undefined
+          : `${tokenFrom} must be a token of at least 20 characters without spaces.`
+    return message === undefined ? [] : [{path: tokenFrom, message}]
+  })
 }

@@ -1,8 +1,9 @@
 import {stringify} from 'yaml'
 import type {DiscordEmulator, Person} from '../../emulators/discord/index.ts'
 import type {GithubEmulator, JobScript, Repository} from '../../emulators/github/index.ts'
+import type {LinearEmulator, Person as LinearPerson} from '../../emulators/linear/index.ts'
 
-/** The small company that the demo shows: three people, one repository, three targets and two weeks of history. */
+/** The small company that the demo shows: five people, one repository, three targets and two weeks of history. */
 export interface Cast {
   /** A tech lead and admin. */
   readonly ada: Person
@@ -10,11 +11,20 @@ export interface Cast {
   readonly grace: Person
   /** A designer: may not. */
   readonly ben: Person
+  /** A team lead and the CTO: they approve what goes to production. */
+  readonly hugo: Person
+  readonly cleo: Person
   readonly repository: Repository
+  /** Ada, as Linear knows her. */
+  readonly adaInLinear: LinearPerson
+  /** The identifier of the issue under which approvals are asked for in Linear. */
+  readonly hub: string
 }
 
 export const CHANNEL = 'deploys'
 export const REPOSITORY = 'acme/web'
+/** Where Ada reads her mail. */
+export const ADA_MAIL = 'ada@acme.test'
 
 export const WORKFLOWS = {
   client: {file: 'client-deploy.yml', name: 'Client deploy'},
@@ -32,9 +42,11 @@ export const STAGING_FAULT = {
 export function castInto({
   discord,
   github,
+  linear,
 }: {
   readonly discord: DiscordEmulator
   readonly github: GithubEmulator
+  readonly linear: LinearEmulator
 }): Cast {
   discord.channel(CHANNEL)
   const repository = github.repository(REPOSITORY)
@@ -73,12 +85,16 @@ export function castInto({
     ada: discord.person('ada'),
     grace: discord.person('grace'),
     ben: discord.person('ben'),
+    hugo: discord.person('hugo'),
+    cleo: discord.person('cleo'),
     repository,
+    adaInLinear: linear.person('ada'),
+    hub: linear.issue('Approvals', {by: 'cleo'}).identifier,
   }
 }
 
 /** The product's configuration for this company, as the text of a signalbox.yaml. */
-export function configurationFor({ada, grace, ben}: Cast): string {
+export function configurationFor({ada, grace, ben, hugo, cleo, adaInLinear}: Cast): string {
   return stringify({
     targets: {
       client: {
@@ -104,10 +120,21 @@ export function configurationFor({ada, grace, ben}: Cast): string {
       },
     },
     principals: [
-      {id: 'ada', discord: ada.id, github: 'ada', roles: ['tech_lead']},
+      {
+        id: 'ada',
+        discord: ada.id,
+        github: 'ada',
+        linear: adaInLinear.id,
+        email: ADA_MAIL,
+        roles: ['tech_lead'],
+      },
       {id: 'grace', discord: grace.id, github: 'grace', roles: ['developer']},
       {id: 'ben', discord: ben.id, github: 'ben', roles: ['designer']},
+      {id: 'hugo', discord: hugo.id, roles: ['team_lead']},
+      {id: 'cleo', discord: cleo.id, roles: ['cto']},
     ],
+    // Only production stops for people here: two of them, a tech lead or the CTO among them.
+    approvals: {policies: {medium: {approvers: 0}}},
     access: {
       'deploy-client': {roles: ['developer', 'tech_lead']},
       'take-over': {roles: ['developer', 'tech_lead']},

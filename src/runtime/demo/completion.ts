@@ -34,6 +34,7 @@ interface Option {
 export const WORDS = [
   {word: 'as ', label: 'as <person>', hint: 'be somebody else: ada, grace, ben or anybody new'},
   {word: 'press ', label: 'press <button>', hint: 'press a button of the newest message that has it'},
+  {word: 'write ', label: 'write <text>', hint: 'fill in the form that a button opened'},
   {word: 'kill worker', label: 'kill worker', hint: 'kill -9 the worker and start another'},
   {word: 'kill bot', label: 'kill bot', hint: 'the same with the bot'},
   {word: 'help', label: 'help', hint: 'what can be typed here'},

@@ -30,17 +30,20 @@ export const HELP = [
   '  /deploy-client wait:true                   deploy, follow it to its end',
   '  /deploy-client wait:true target:production ref:v1.4.0',
   '  /cancel id:…                               stop one of yours (Tab lists them)',
+  '  /approvals                                 what waits for a decision',
   '  /locks                                     what is locked, and who waits for it',
   '  /help                                      what the current person may run',
   '',
-  '  as ben             be somebody else (ada, grace, ben, or anybody new)',
+  '  as ben             be somebody else (ada, grace, hugo, cleo, …)',
   '  press Cancel       press a button of the newest message that has it',
+  '  write not today    fill in the form that a button such as Reject opens',
   '  kill worker        kill -9 the worker (or the bot) and start another',
   '  help · quit        this page · end the demo (Ctrl-C too)',
   '',
   'PageUp and PageDown turn the pages of the channel. ada is an admin, grace a',
-  'developer, ben a designer. Discord and GitHub are emulators on this machine;',
-  'everything between them is the real thing.',
+  'developer, ben a designer, hugo a team lead, cleo the CTO: production takes two',
+  'of ada, hugo and cleo. Discord, GitHub, Linear and the mailbox are emulators on',
+  'this machine; everything between them is the real thing.',
 ] as const
 
 export function createSession({
@@ -56,8 +59,12 @@ export function createSession({
 }): Session {
   const {discord, cast, product} = stage
   const channel = discord.channel(CHANNEL)
-  const people = new Map([cast.ada, cast.grace, cast.ben].map(each => [each.name, each]))
+  const people = new Map(
+    [cast.ada, cast.grace, cast.ben, cast.hugo, cast.cleo].map(each => [each.name, each]),
+  )
   let person = first
+  /** What opened the form that waits to be filled in. */
+  let form: Conversation | undefined
 
   async function carryOut(line: string): Promise<Conversation | undefined> {
     if (line.startsWith('/')) return person.runs(line, {channel})
@@ -67,6 +74,8 @@ export function createSession({
         return become(rest.trim())
       case 'press':
         return press(rest.trim())
+      case 'write':
+        return write(rest.trim())
       case 'kill':
         if (rest !== 'worker' && rest !== 'bot')
           throw new ClientRefusal('Say which: kill worker, or kill bot')
@@ -85,7 +94,8 @@ export function createSession({
     view.tell(`you are ${name} now`)
   }
 
-  function press(label: string): Promise<Conversation> {
+  /** Undefined where it opened a form, which `write` answers. */
+  async function press(label: string): Promise<Conversation | undefined> {
     const message = withButtons().find(each =>
       buttonLabels(each.components).some(known => known.toLowerCase() === label.toLowerCase()),
     )
@@ -95,7 +105,18 @@ export function createSession({
       throw new ClientRefusal(
         `No message has a button ${label} to press. There is: ${pressable().join(', ') || 'none'}`,
       )
-    return person.presses(message, exact)
+    const talk = await (await person.presses(message, exact)).acknowledged()
+    if (!talk.modal) return talk
+    form = talk
+    view.tell(`${talk.modal.title} · ${fieldOf(talk)} Answer with: write …`)
+    return undefined
+  }
+
+  async function write(text: string): Promise<Conversation> {
+    if (!form) throw new ClientRefusal('No form is open. Buttons such as Reject and Ask open one')
+    const talk = await person.submits(form, {[fieldOf(form)]: text})
+    form = undefined
+    return talk
   }
 
   function withButtons(): MessageView[] {
@@ -134,6 +155,13 @@ export function createSession({
       return choices.map(choice => chosen(line, choice))
     },
   }
+}
+
+/** The label of a form's first field. */
+function fieldOf({modal}: Conversation): string {
+  return (
+    modal?.components.map(field => (field.type === 18 ? field.label : '')).find(label => label !== '') ?? ''
+  )
 }
 
 /** Until the answer does not change any more, or it goes on for longer than a deploy takes here. */

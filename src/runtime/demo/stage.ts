@@ -6,6 +6,8 @@ import {join} from 'node:path'
 import pg from 'pg'
 import {startDiscordEmulator, type DiscordEmulator} from '../../emulators/discord/index.ts'
 import {startGithubEmulator, type GithubEmulator} from '../../emulators/github/index.ts'
+import {startLinearEmulator, type LinearEmulator} from '../../emulators/linear/index.ts'
+import {startMailbox, type Mailbox} from '../../emulators/mailbox/index.ts'
 import {AppError} from '../../kernel/errors.ts'
 import {startEmbeddedPostgres} from '../../platform/embedded-postgres.ts'
 import {silentLogger} from '../../platform/logger.ts'
@@ -17,6 +19,8 @@ import {createProduct, type ProcessName, type Product} from './product.ts'
 export interface Stage {
   readonly discord: DiscordEmulator
   readonly github: GithubEmulator
+  readonly linear: LinearEmulator
+  readonly mailbox: Mailbox
   readonly cast: Cast
   readonly product: Product
   /** Where data and logs are. */
@@ -62,19 +66,30 @@ export async function openStage({home, redisUrl, speed, step, onDeath}: StageOpt
       await migrate({databaseUrl: url, queueOnPostgres: redisUrl === undefined, log: silentLogger})
       return url
     })
-    const {discord, github, cast} = await step('Emulators of Discord and GitHub', async () => {
-      const services = {discord: await startDiscordEmulator(), github: await startGithubEmulator({speed})}
-      closers.push(
-        () => services.github.close(),
-        () => services.discord.close(),
-      )
-      return {...services, cast: castInto(services)}
-    })
+    const {discord, github, linear, mailbox, cast} = await step(
+      'Emulators of Discord, GitHub, Linear and a mailbox',
+      async () => {
+        const services = {
+          discord: await startDiscordEmulator(),
+          github: await startGithubEmulator({speed}),
+          linear: await startLinearEmulator(),
+          mailbox: await startMailbox(),
+        }
+        closers.push(
+          () => services.mailbox.close(),
+          () => services.linear.close(),
+          () => services.github.close(),
+          () => services.discord.close(),
+        )
+        return {...services, cast: castInto(services)}
+      },
+    )
 
     const config = join(home, 'signalbox.yaml')
     writeFileSync(config, configurationFor(cast))
     const webhookSecret = randomBytes(24).toString('hex')
     const httpPort = await freePort()
+    linear.webhooks({url: `http://127.0.0.1:${httpPort}/webhooks/linear`, secret: webhookSecret})
     github.webhooks({
       url: `http://127.0.0.1:${httpPort}/webhooks/github`,
       secret: webhookSecret,
@@ -98,6 +113,16 @@ export async function openStage({home, redisUrl, speed, step, onDeath}: StageOpt
         GITHUB_TOKEN: github.token({login: 'signalbox'}),
         GITHUB_REPOSITORY: REPOSITORY,
         GITHUB_WEBHOOK_SECRET: webhookSecret,
+        PUBLIC_URL: `http://127.0.0.1:${httpPort}`,
+        LINEAR_API_URL: linear.url,
+        LINEAR_API_KEY: linear.key(),
+        LINEAR_WEBHOOK_SECRET: webhookSecret,
+        LINEAR_APPROVAL_HUB_ISSUE_ID: cast.hub,
+        SMTP_HOST: mailbox.host,
+        SMTP_PORT: String(mailbox.port),
+        SMTP_TLS: 'false',
+        NOTIFICATION_EMAIL_FROM: 'Signalbox <signalbox@acme.test>',
+        NOTIFICATION_EMAIL_TO: 'team@acme.test',
         ADMIN_USER_IDS: cast.ada.id,
         RUN_POLL_INTERVAL_MS: '1000',
         // So that a dead worker's work is taken over while one watches.
@@ -109,7 +134,7 @@ export async function openStage({home, redisUrl, speed, step, onDeath}: StageOpt
       await Promise.all([product.start('bot'), product.start('worker')])
       await discord.waitForGateway()
     })
-    return {discord, github, cast, product, home, close}
+    return {discord, github, linear, mailbox, cast, product, home, close}
   } catch (error) {
     await close()
     throw error

@@ -1,11 +1,12 @@
 import type {Conversation, MessageView, Person} from '../../emulators/discord/index.ts'
 import type {Run} from '../../emulators/github/index.ts'
 import {toError} from '../../kernel/errors.ts'
-import {CHANNEL, STAGING_FAULT, weekOf} from './cast.ts'
+import {ADA_MAIL, CHANNEL, STAGING_FAULT, weekOf} from './cast.ts'
 import {crash} from './crash.ts'
 import type {Pace} from './pace.ts'
 import type {Stage} from './stage.ts'
 import type {Claim, View} from './view/view.ts'
+import {visit} from './visit.ts'
 
 /** A scene plays a piece of the product's life for real and says what came true of what it promised. */
 interface Scene {
@@ -210,6 +211,107 @@ const scenes: readonly Scene[] = [
     },
   },
   {
+    title: 'Production waits for two people',
+    notice: 'Nothing has begun at GitHub yet. Ada decides in Linear, Hugo with a button.',
+    async play(act) {
+      const {cast, linear} = act.stage
+      const dispatches = countDispatches(act.stage)
+      const talk = await act.gives(cast.grace, '/deploy-client wait:true target:production')
+      const {message, id} = await asked(act)
+      const thread = await inLinear(act, id)
+      const early = dispatches()
+      await act.pace.pause(3000)
+      act.tell(`ada replies in Linear, ${thread.issue.identifier}: /approve`)
+      cast.adaInLinear.comments(thread.issue.id, {replyTo: thread.id, body: '/approve'})
+      await act.stage.discord.eventually(() => shown(act, message)?.content.includes('(1 of 2)'), {
+        timeoutMs: ANSWER_MS,
+        what: 'the first approval',
+      })
+      await press(act, cast.hugo, message, 'Approve')
+      const {message: end, run} = await deployed(act, talk)
+      const text = textOf(shown(act, message) ?? message)
+      return [
+        {text: 'nothing dispatched while it waited', kept: early === 0},
+        {
+          text: 'two decided, in two places, and all of them say so',
+          kept:
+            /ada.* via Linear/.test(text) &&
+            /hugo.* via Discord/.test(text) &&
+            (linear
+              .comments()
+              .find(({id: each}) => each === thread.id)
+              ?.body.includes('hugo') ??
+              false),
+        },
+        {
+          text: 'one dispatch, verdict 🟢',
+          kept: dispatches() === 1 && run?.conclusion === 'success' && end.content.startsWith('🟢'),
+        },
+      ]
+    },
+  },
+  {
+    title: 'Nobody approves their own',
+    notice: 'Ada asks, and is refused when she presses Approve. Hugo and Cleo may.',
+    async play(act) {
+      const {cast} = act.stage
+      const dispatches = countDispatches(act.stage)
+      const talk = await act.gives(cast.ada, '/deploy-client wait:true target:production ref:v1.4.0')
+      const {message} = await asked(act)
+      const own = await press(act, cast.ada, message, 'Approve')
+      const refusal = textOf(await answer(act, own))
+      const early = dispatches()
+      await act.pace.pause(3000)
+      await press(act, cast.hugo, message, 'Approve')
+      await press(act, cast.cleo, message, 'Approve')
+      const {message: end} = await deployed(act, talk)
+      return [
+        {
+          text: 'her own approval was refused, to her alone',
+          kept: refusal.includes('somebody else has to decide') && !seenBy(act.stage, own, 'hugo'),
+        },
+        {
+          text: 'one dispatch, once two others had approved',
+          kept: early === 0 && dispatches() === 1 && end.content.startsWith('🟢'),
+        },
+      ]
+    },
+  },
+  {
+    title: 'Linear is down, and the mail arrives',
+    notice: 'A link shows; a button on its page decides, with a code sent to her Discord.',
+    async play(act) {
+      const {cast, linear, mailbox} = act.stage
+      const dispatches = countDispatches(act.stage)
+      const isBack = linear.misbehave({operation: '*', kind: 'reset', times: 1000})
+      try {
+        const talk = await act.gives(cast.grace, '/deploy-client wait:true target:production')
+        const {message, id} = await asked(act)
+        const mail = await mailbox.eventually(
+          () => mailbox.inbox(ADA_MAIL).find(({links}) => links.some(({url}) => url.includes(id))),
+          {timeoutMs: ANSWER_MS, what: 'the mail to ada'},
+        )
+        act.tell(`mail to ada: ${mail.subject}`)
+        const nothing = linear.comments().every(({body}) => !body.includes(id))
+        const url = mail.links.find(each => each.url.includes('/decide/approve/'))?.url ?? ''
+        const page = await visit(url)
+        const looked = shown(act, message)?.content.includes('(0 of 2)') === true
+        act.tell('ada opens the link, asks for the code, and approves')
+        const decided = await page.approve(() => codeFrom(cast.ada))
+        await press(act, cast.hugo, message, 'Approve')
+        const {message: end} = await deployed(act, talk)
+        return [
+          {text: 'the mail was there, and Linear knew nothing', kept: nothing},
+          {text: 'looking at the page decided nothing', kept: looked},
+          {text: 'the form with the code did', kept: decided},
+          {text: 'one dispatch, verdict 🟢', kept: dispatches() === 1 && end.content.startsWith('🟢')},
+        ]
+      } finally {
+        isBack()
+      }
+    },
+  },
+  {
     title: 'The worker dies in the middle of it',
     notice: 'kill -9. A new worker carries on: same message, one dispatch, one verdict.',
     async play(act) {
@@ -247,6 +349,48 @@ async function answer({stage}: Act, talk: Conversation): Promise<MessageView> {
   )
 }
 
+/** The message of the request that waits, and the request's id. */
+async function asked({stage}: Act): Promise<{message: MessageView; id: string}> {
+  const message = await stage.discord.eventually(
+    () =>
+      stage.discord
+        .channel(CHANNEL)
+        .messages()
+        .find(each => JSON.stringify(each.components).includes('v1:approve:')),
+    {timeoutMs: ANSWER_MS, what: 'the request for approval'},
+  )
+  const [, id = ''] = /v1:approve:([0-9a-f-]{36})/.exec(JSON.stringify(message.components)) ?? []
+  return {message, id}
+}
+
+/** That message as it is now. */
+function shown({stage}: Act, {id}: MessageView): MessageView | undefined {
+  return stage.discord
+    .channel(CHANNEL)
+    .messages()
+    .find(message => message.id === id)
+}
+
+/** Where the request is asked for in Linear: the comment that opens its thread. */
+function inLinear({stage: {linear}}: Act, id: string) {
+  return linear.eventually(() => linear.comments().find(({parent, body}) => !parent && body.includes(id)), {
+    timeoutMs: ANSWER_MS,
+    what: 'the request in Linear',
+  })
+}
+
+async function press(act: Act, person: Person, message: MessageView, button: string): Promise<Conversation> {
+  act.pace.skipped.throwIfAborted()
+  act.tell(`${person.name} presses ${button}`)
+  return person.presses(message, button)
+}
+
+/** The code in the newest private message to somebody. */
+function codeFrom(person: Person): string {
+  const codes = person.receives().flatMap(({content}) => /`(\d{6})`/.exec(content)?.[1] ?? [])
+  return codes.at(-1) ?? ''
+}
+
 /** A deploy that was waited for, when all has been said about it. */
 async function deployed(
   {stage}: Act,
@@ -269,7 +413,7 @@ async function deployed(
 
 function isFinal(message: MessageView | undefined): boolean {
   return (
-    message !== undefined && !message.loading && message.content !== '' && !message.content.startsWith('🟡')
+    message !== undefined && !message.loading && message.content !== '' && !/^(🟡|⏳)/u.test(message.content)
   )
 }
 

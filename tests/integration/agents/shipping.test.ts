@@ -41,6 +41,21 @@ const deploy = (input: object, how = {}, who = agents) =>
   who.perform(infrastructure, 'deploy_service', {target: 'client', ...input}, how)
 
 describe('deploy_service', () => {
+  test('of a pull request that moved on since ships nothing, unless it had begun before', async () => {
+    const pull = web.pullRequest({title: 'b', head: 'add-b', files: {'b.md': 'x\n'}})
+    const about = {sha: pull.headSha, repo_url: 'acme/web', pr_number: pull.number}
+    const moved = pull.push('more', {'b.md': 'y\n'})
+    await expect(deploy(about)).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: `Pull request #${pull.number} moved on from ${about.sha.slice(0, 7)} to ${moved.slice(0, 7)}. Run it again.`,
+    })
+    expect(web.runs).toEqual([])
+    // An attempt that was let through keeps that answer: after a crash it goes on with the run that it had started.
+    const rows: EffectRows = new Map([['head', {result: about.sha}]])
+    const {output} = await deploy(about, {rows})
+    expect(output).toMatchObject({status: 'success', sha: about.sha})
+  })
+
   test('ships exactly the head of a pull request, and follows it to the verdict', async () => {
     const old = web.commit('old')
     web.startRun({workflow: 'client-deploy.yml', conclusion: 'success', ageMs: 60_000})

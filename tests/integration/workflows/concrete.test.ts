@@ -56,7 +56,7 @@ beforeEach(async () => {
   app = await openWorkflows(database.url, {
     plans: createLibrary(await loadWorkflows(inCheckout('workflows'), agents), agents),
     actions: {
-      hosts: actions.hosts,
+      ...actions,
       async run(request, context) {
         performed.push(request.action)
         before(request)

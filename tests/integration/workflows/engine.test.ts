@@ -49,12 +49,13 @@ async function open(
   table: Readonly<Record<string, TestAction>> = {},
   options: {
     readonly agents?: readonly string[]
+    readonly capacity?: number
     readonly leaseMs?: number
     readonly renewEveryMs?: number
   } = {},
 ): Promise<TestWorkflows> {
-  const {agents, ...rest} = options
-  const actions = actionsOf({note, answer: async ({input}) => input, ...table}, agents)
+  const {agents, capacity, ...rest} = options
+  const actions = actionsOf({note, answer: async ({input}) => input, ...table}, agents, capacity)
   const workflows = await openWorkflows(database.url, {plans, actions, ...rest})
   opened.push(workflows)
   return workflows
@@ -241,6 +242,51 @@ test('twenty results of other processes at once all count', async () => {
   expect((await owner.workflows.get(id))?.progress).toMatchObject({total: 21, completed: 21})
   const {rows} = await pool.query('select * from workflow_attempts')
   expect(rows).toEqual([])
+})
+
+test('of an agent no more attempts go on at a time than it can take, and one that waits can be cancelled', async () => {
+  let underWay = 0
+  let most = 0
+  const busy: TestAction = async (_request, {signal}) => {
+    most = Math.max(most, ++underWay)
+    await sleep(50, undefined, {signal}).finally(() => underWay--)
+    return null
+  }
+  const stuck: TestAction = async (_request, {signal}) => {
+    await sleep(60_000, undefined, {signal})
+    return null
+  }
+  const fan = (action: string) => Array.from({length: 6}, (_, n) => aStep(`s${n}`, doing(action)))
+  const plans = [aPlan('busy', fan('busy')), aPlan('stuck', fan('stuck'))]
+  const {workflows} = await open(plans, {busy, stuck}, {capacity: 2})
+  const ids = await Promise.all(
+    [1, 2].map(async () => (await workflows.start({workflow: 'busy', input: null})).id),
+  )
+  for (const id of ids) expect(await workflows.ended(id)).toBe('completed')
+  expect(most).toBe(2)
+
+  const {id} = await workflows.start({workflow: 'stuck', input: null})
+  const asked = Date.now()
+  await workflows.cancel(id, {by: 'ada'})
+  expect(await workflows.ended(id)).toBe('cancelled')
+  expect(Date.now() - asked).toBeLessThan(3_000)
+})
+
+test('a run whose inbox can’t be read for a moment is carried on, not given up', async () => {
+  let finish = (): void => undefined
+  const slow: TestAction = () => new Promise(resolve => (finish = () => resolve(null)))
+  const {workflows, store} = await open([aPlan('slow', [aStep('only', doing('slow'))])], {slow})
+  const {id} = await workflows.start({workflow: 'slow', input: null})
+  const read = store.messages.bind(store)
+  let refusals = 3
+  store.messages = async (run, seen) => {
+    if (refusals-- > 0) throw Object.assign(new Error('the server is starting up'), {code: '57P03'})
+    return read(run, seen)
+  }
+  await workflows.signal(id, {id: 'now', name: 'go'})
+  await until(() => refusals < 0, 'the inbox is read')
+  finish()
+  expect(await workflows.ended(id)).toBe('completed')
 })
 
 test('a failing step is tried again as often as it may be, and its error is kept', async () => {

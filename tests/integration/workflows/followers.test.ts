@@ -179,3 +179,20 @@ test('a retry of an ended run does not take the ended command up again', async (
   expect(await standing(first)).toEqual(before)
   expect(await standing(second)).toMatchObject({status: 'failed'})
 })
+
+test('who followed a run is forgotten with it', async () => {
+  const id = await aCommand()
+  const {id: run} = await app.workflows.start({workflow: 'failing', input: {}})
+  await followers().follow(id, run)
+  await app.workflows.ended(run)
+  await followers().sweep()
+  const {runOf} = createFollowerStore({pool: app.pool})
+  expect(await app.workflows.forgetOld()).toBe(0)
+  expect(await runOf(id)).toBe(run)
+  await app.pool.query(
+    `update workflow_state set completed_at = completed_at - interval '40 days' where workflow_id = $1`,
+    [run],
+  )
+  expect(await app.workflows.forgetOld()).toBe(1)
+  expect(await runOf(id)).toBeUndefined()
+})

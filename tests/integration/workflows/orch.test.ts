@@ -77,7 +77,11 @@ test('ORCH-001 a new orchestrator knows every role, has no workflows under way a
   const library = createLibrary(await loadWorkflows(inCheckout('workflows'), agents), agents)
   const app = await openWorkflows(database.url, {
     plans: library,
-    actions: {hosts: agent => agents.has(agent), run: () => Promise.reject(new Error('nothing is run'))},
+    actions: {
+      hosts: agent => agents.has(agent),
+      capacity: () => 1,
+      run: () => Promise.reject(new Error('nothing is run')),
+    },
   })
   opened.push(app)
   expect([...library.definitions.keys()].sort()).toEqual(['parallel-docs', 'pr-deployment', 'self-healing'])

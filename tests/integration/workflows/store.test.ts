@@ -1,15 +1,17 @@
+import {randomUUID} from 'node:crypto'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {afterEach, beforeEach, expect, test} from 'vitest'
 import type pg from 'pg'
 import {createPool} from '../../../src/platform/postgres.ts'
+import type {Commit} from '../../../src/workflows/commit-store.ts'
+import type {Performer} from '../../../src/workflows/effect-store.ts'
+import type {Delivery} from '../../../src/workflows/inbox-store.ts'
 import type {Message} from '../../../src/workflows/run.ts'
-import {
-  createWorkflowStore,
-  type Commit,
-  type Delivery,
-  type Performer,
-} from '../../../src/workflows/store.ts'
+import {createWorkflowStore} from '../../../src/workflows/store.ts'
 import {createTestDatabase, type TestDatabase} from '../../support/database.ts'
+
+const MARK = randomUUID()
+const trying = () => ({compensation: false, mark: randomUUID()})
 
 let database: TestDatabase
 let pool: pg.Pool
@@ -134,13 +136,14 @@ test('a message counts once, and only when the run stands as it needs it to', as
 
 test.each([
   ['the owner', {kind: 'owner', instance: 'me', fence: 1}],
-  ['who carries an attempt out for it', {kind: 'attempt'}],
+  ['who carries an attempt out for it', {kind: 'attempt', holder: MARK}],
 ] satisfies [string, Performer][])(
   'a stop is acknowledged only after an effect that %s is about to begin has begun',
   async (_who, by) => {
     await withRun()
     await pool.query(
-      `insert into workflow_attempts (workflow_id, path, attempt, call) values ('wf-1', 'a', 1, '{}')`,
+      `insert into workflow_attempts (workflow_id, path, attempt, call, holder) values ('wf-1', 'a', 1, '{}', $1)`,
+      [MARK],
     )
     const key = {run: 'wf-1', path: 'a', attempt: 1, name: 'note'}
     const client = await pool.connect()
@@ -148,7 +151,7 @@ test.each([
       // An effect whose row is not committed yet, for longer than any statement takes.
       const beginning = createWorkflowStore({pool: client as unknown as pg.Pool, instance: 'me'})
       await client.query('begin')
-      expect(await beginning.beginEffect(key, by, false)).toEqual({kind: 'begun'})
+      expect(await beginning.beginEffect(key, by, trying())).toEqual({kind: 'begun'})
       let acknowledged = false
       const stopping = createWorkflowStore({pool, instance: 'other'})
         .deliver(order('cancel'), {claim: false})
@@ -161,23 +164,36 @@ test.each([
       client.release()
     }
     const store = createWorkflowStore({pool, instance: 'me'})
-    expect(await store.beginEffect({...key, name: 'next'}, by, false)).toEqual({kind: 'refused'})
-    expect(await store.beginEffect({...key, name: 'undo'}, by, true)).toEqual({kind: 'begun'})
+    expect(await store.beginEffect({...key, name: 'next'}, by, trying())).toEqual({kind: 'refused'})
+    expect(await store.beginEffect({...key, name: 'undo'}, by, {...trying(), compensation: true})).toEqual({
+      kind: 'begun',
+    })
   },
 )
 
 test('an effect is begun once: later tries are told what it came to, or that nobody knows', async () => {
   const store = await withRun()
   const key = {run: 'wf-1', path: 'a', attempt: 1, name: ''}
-  const begin = () => store.beginEffect(key, {kind: 'owner', instance: 'me', fence: 1}, false)
+  const me = {kind: 'owner', instance: 'me', fence: 1} as const
+  const begin = () => store.beginEffect(key, me, trying())
   const tries = await Promise.all([begin(), begin(), begin()])
   expect(tries.filter(({kind}) => kind === 'begun')).toHaveLength(1)
   expect(await begin()).toEqual({kind: 'uncertain'})
   await store.finishEffect(key, {n: 1})
   expect(await begin()).toEqual({kind: 'done', result: {n: 1}})
   expect(
-    await store.beginEffect({...key, attempt: 2}, {kind: 'owner', instance: 'me', fence: 2}, false),
+    await store.beginEffect({...key, attempt: 2}, {kind: 'owner', instance: 'me', fence: 2}, trying()),
   ).toEqual({
     kind: 'refused',
   })
+})
+
+test('a try whose answer was lost has begun what it began, and no other try has', async () => {
+  const store = await withRun()
+  const key = {run: 'wf-1', path: 'a', attempt: 1, name: ''}
+  const me = {kind: 'owner', instance: 'me', fence: 1} as const
+  const lost = trying()
+  expect(await store.beginEffect(key, me, lost)).toEqual({kind: 'begun'})
+  expect(await store.beginEffect(key, me, lost)).toEqual({kind: 'begun'})
+  expect(await store.beginEffect(key, me, trying())).toEqual({kind: 'uncertain'})
 })

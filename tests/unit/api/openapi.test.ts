@@ -57,6 +57,7 @@ test.each([
   ['signature', false, []],
   ['metrics', false, []],
   ['metrics', true, [{token: []}]],
+  ['person', false, [{person: []}, {token: []}]],
   ['token', false, [{token: []}]],
 ] as const)('%s (metrics closed: %s) asks for the credentials %j', (access, closed, security) => {
   expect(describeApi([{method: 'GET', url: '/x', access, summary: 'x', answers}], closed)).toMatchObject({

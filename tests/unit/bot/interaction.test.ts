@@ -76,6 +76,20 @@ describe('an interaction becomes', () => {
     ).toEqual({kind: 'button', customId: 'v1:copy:1'})
   })
 
+  test('a form that was filled in', () => {
+    const field = (custom_id: string, value: string) => ({
+      type: 18,
+      id: 1,
+      component: {type: 4, id: 2, custom_id, value},
+    })
+    const data = {custom_id: 'v1:reject:1', components: [field('reason', 'not today'), field('other', '')]}
+    expect(parseInteraction({...command, type: 5, data})?.request).toEqual({
+      kind: 'form',
+      customId: 'v1:reject:1',
+      fields: {reason: 'not today', other: ''},
+    })
+  })
+
   test.each([
     ['menu', {...command, type: 3, data: {component_type: 3, custom_id: 'x', values: ['a']}}],
     ['form', {...command, type: 5, data: {custom_id: 'x', components: []}}],
@@ -167,7 +181,7 @@ describe('what Discord would never send is not understood', () => {
           if (!seen) return
           expect(seen.actor.id).toMatch(/^\d{1,20}$/)
           expect(Number.isFinite(seen.createdAt)).toBe(true)
-          expect(['command', 'completion', 'button', 'other']).toContain(seen.request.kind)
+          expect(['command', 'completion', 'button', 'form', 'other']).toContain(seen.request.kind)
         },
       ),
       {numRuns: 1000},

@@ -22,6 +22,9 @@ const scenarios: fc.Arbitrary<Scenario> = fc.record({
     staleMs: fc.oneof(fc.constant(0), fc.integer({min: 0, max: 6000})),
     rerunAfterMs: fc.option(fc.integer({min: 0, max: 20_000}), {nil: undefined}),
   }),
+  gate: fc.constant(undefined),
+  pushesAfterMs: fc.array(fc.oneof(withinMinutes(600), withinMinutes(1)), {maxLength: 4}),
+  pushedBetween: probability(0.3),
   crash: probability(0.3),
   slow: probability(0.4),
   readFails: fc.oneof(probability(0.5), fc.constant(1)),
@@ -32,10 +35,26 @@ const scenarios: fc.Arbitrary<Scenario> = fc.record({
   latencyMs: fc.integer({min: 1, max: 3000}),
 })
 
+const guarded: fc.Arbitrary<Scenario> = fc
+  .tuple(
+    scenarios,
+    fc.record({
+      answers: fc.array(
+        fc.record({
+          afterMs: withinMinutes(600),
+          outcome: fc.constantFrom('approved', 'approved', 'approved', 'rejected', 'expired'),
+        }),
+        {maxLength: 3},
+      ),
+      told: fc.constantFrom(1, 2),
+    }),
+  )
+  .map(([scenario, gate]) => ({...scenario, gate}))
+
 /** Every life that matters here holds to this promise. */
 function always(
   promise: (story: Story, scenario: Scenario) => void,
-  among = scenarios,
+  among: fc.Arbitrary<Scenario> = scenarios,
   numRuns = 3000,
 ): void {
   fc.assert(
@@ -60,6 +79,9 @@ const calm: Scenario = {
     staleMs: 0,
     rerunAfterMs: undefined,
   },
+  gate: undefined,
+  pushesAfterMs: [],
+  pushedBetween: 0,
   crash: 0,
   slow: 0,
   readFails: 0,
@@ -231,6 +253,109 @@ describe('in every life of a deployment', () => {
   })
 })
 
+describe('in every life of a guarded deployment', () => {
+  test('each run was begun by one approval of its own, which permits no second one', () => {
+    always(
+      ({runs, asked}) => {
+        for (const {uses} of asked) expect(uses).toBeLessThanOrEqual(1)
+        expect(runs.length).toBeLessThanOrEqual(asked.reduce((sum, {uses}) => sum + uses, 0))
+      },
+      guarded,
+      1000,
+    )
+  })
+
+  test('nothing is asked of GitHub but reading while people are waited for', () => {
+    always(
+      ({folds}) => {
+        for (const {before, after} of folds) {
+          if (after.phase !== 'dispatching' || before.phase === 'dispatching') continue
+          expect(before.gate?.passed).toBeDefined()
+        }
+      },
+      guarded,
+      1000,
+    )
+  })
+
+  test('what nobody approved is never shipped', () => {
+    always(
+      ({state, runs}) => {
+        expect(runs).toEqual([])
+        expect(state.verdict?.kind).not.toBe('concluded')
+      },
+      guarded.map(scenario => ({
+        ...scenario,
+        gate: {
+          told: 2 as const,
+          answers: Array.from({length: 3}, () => ({afterMs: 5000, outcome: 'rejected' as const})),
+        },
+      })),
+    )
+  })
+
+  test('success is only ever told of the commit that was approved', () => {
+    always(
+      ({state, runs, asked}) => {
+        const {verdict} = state
+        if (verdict?.kind !== 'concluded' && verdict?.kind !== 'started') return
+        const run = runs.find(({id}) => id === state.run?.id)
+        expect(asked.some(request => request.uses === 1 && request.release.sha === run?.sha)).toBe(true)
+      },
+      guarded,
+      1000,
+    )
+  })
+
+  test('a run of another commit than the approved one is told to stop', () => {
+    always(
+      ({state, folds}) => {
+        if (state.verdict?.kind !== 'wrong-commit') return
+        const known = folds.find(({after}) => after.run?.sha !== undefined)?.after.run
+        if (known?.status !== 'completed')
+          expect(folds.some(({event}) => event.type === 'cancel-sent')).toBe(true)
+      },
+      guarded.map(scenario => ({...scenario, cancelFails: 0, slow: 0, pushedBetween: 0.8})),
+      1000,
+    )
+  })
+
+  test('what keeps moving is asked for three times and no more', () => {
+    always(({asked}) => expect(asked.length).toBeLessThanOrEqual(3), guarded, 1000)
+  })
+
+  test('the time of people is counted once, and not against the queue', () => {
+    always(
+      ({state, folds}) => {
+        const asks = folds.filter(({event, before, after}) => event.type === 'parked' && before !== after)
+        const ends = folds.filter(({before, after}) => before.phase === 'parked' && after.phase !== 'parked')
+        const answered = ends.filter(({event}) => event.type === 'ask-seen')
+        const waited = answered.reduce(
+          (sum, {event}, index) => sum + event.at - (asks[index]?.event.at ?? 0),
+          0,
+        )
+        expect(state.gate?.waitedMs).toBe(waited)
+      },
+      guarded,
+      1000,
+    )
+  })
+
+  test('is watched with all patience, however long people took', () => {
+    always(
+      ({state, runs}) => {
+        expect(state.verdict).toEqual({kind: 'concluded', conclusion: 'success'})
+        expect(runs).toHaveLength(1)
+      },
+      fc.record({seed: fc.integer(), afterMs: withinMinutes(600)}).map(({seed, afterMs}) => ({
+        ...calm,
+        seed,
+        gate: {answers: [{afterMs, outcome: 'approved' as const}], told: 1 as const},
+      })),
+    )
+  })
+})
+
 describe('told as single stories', () => {
   const live = (changes: Partial<Scenario>, script: Partial<Scenario['script']> = {}) =>
     simulate({...calm, ...changes, script: {...calm.script, ...script}})
@@ -276,13 +401,98 @@ describe('told as single stories', () => {
   })
 })
 
+describe('the story of a gate', () => {
+  const live = (changes: Partial<Scenario>) => simulate({...calm, gate: {answers: [], told: 1}, ...changes})
+
+  test('a branch that moves while people think is asked for again, and ships what was approved then', () => {
+    const {state, asked, runs} = live({
+      gate: {answers: [{afterMs: 60_000, outcome: 'approved'}], told: 1},
+      pushesAfterMs: [30_000],
+    })
+    expect(asked.map(({status, uses, release}) => [release.sha, status, uses])).toEqual([
+      ['commit-0', 'cancelled', 0],
+      ['commit-1', 'approved', 1],
+    ])
+    expect(runs.map(({sha}) => sha)).toEqual(['commit-1'])
+    expect(state.gate).toMatchObject({round: 2, moved: ['commit-0 → commit-1']})
+    expect(state.verdict).toEqual({kind: 'concluded', conclusion: 'success'})
+  })
+
+  test('what moves each time is asked for three times, and given up then', () => {
+    const answers = Array.from({length: 5}, () => ({afterMs: 60_000, outcome: 'approved' as const}))
+    const {state, asked, runs} = live({
+      gate: {answers, told: 1},
+      pushesAfterMs: [30_000, 90_000, 150_000, 210_000, 270_000],
+    })
+    expect(asked.map(({status}) => status)).toEqual(['cancelled', 'cancelled', 'cancelled'])
+    expect(state.verdict).toMatchObject({
+      kind: 'blocked',
+      reason: expect.stringMatching(/moved 3 times/) as string,
+    })
+    expect(runs).toEqual([])
+  })
+
+  test('a push in the last moment ends as what it is, with the run stopped', () => {
+    const {state, runs} = live({pushedBetween: 1})
+    expect(state.verdict).toEqual({kind: 'wrong-commit', sha: 'commit-1', conclusion: 'cancelled'})
+    expect(runs[0]?.stopAskedAt).toBeDefined()
+  })
+
+  test('a stop while people think takes the request back', () => {
+    const {state, asked, runs} = live({
+      gate: {answers: [{afterMs: 600_000, outcome: 'approved'}], told: 1},
+      cancelAfterMs: 10_000,
+    })
+    expect(state.verdict).toEqual({kind: 'cancelled-before-start'})
+    expect(asked.map(({status}) => status)).toEqual(['cancelled'])
+    expect(runs).toEqual([])
+  })
+})
+
 describe('the simulated world notices rules that', () => {
   const broken = (decide: typeof rules.decide, next: typeof rules.next = rules.next) => ({decide, next})
-  const someLife = (breaks: (story: Story) => boolean, withRules: ReturnType<typeof broken>) =>
+  const someLife = (
+    breaks: (story: Story) => boolean,
+    withRules: ReturnType<typeof broken>,
+    among: fc.Arbitrary<Scenario> = scenarios,
+  ) =>
     fc.check(
-      fc.property(scenarios, scenario => !breaks(simulate(scenario, withRules))),
+      fc.property(among, scenario => !breaks(simulate(scenario, withRules))),
       {numRuns: 2000},
     ).failed
+
+  test('begin without an answer', () => {
+    const hasty = broken((state, event) =>
+      event.type === 'parked'
+        ? {...rules.decide(state, event), phase: 'requested'}
+        : rules.decide(state, event),
+    )
+    // The record of the approval still says no.
+    expect(someLife(({state}) => state.verdict?.kind === 'blocked', hasty, guarded)).toBe(true)
+    const blind = broken((state, event) =>
+      event.type === 'gate-closed' ? state : hasty.decide(state, event),
+    )
+    expect(someLife(({endless}) => endless, blind, guarded)).toBe(true)
+  })
+
+  test('call any run of theirs a success', () => {
+    const trusting = broken((state, event) => {
+      const after = rules.decide(state, event)
+      return after.verdict?.kind === 'wrong-commit'
+        ? {...after, verdict: {kind: 'concluded', conclusion: 'success'}}
+        : after
+    })
+    expect(
+      someLife(
+        ({state, runs, asked}) =>
+          state.verdict?.kind === 'concluded' &&
+          state.gate !== undefined &&
+          !asked.some(({uses, release}) => uses === 1 && release.sha === runs.at(-1)?.sha),
+        trusting,
+        guarded,
+      ),
+    ).toBe(true)
+  })
 
   test('dispatch again at once after a crash', () => {
     const hasty = broken((state, event) =>

@@ -1,13 +1,22 @@
 import fc from 'fast-check'
 import {describe as group, expect, test} from 'vitest'
 import {closing, describe} from '../../../src/deployments/message.ts'
-import type {DeploymentState, Verdict} from '../../../src/deployments/state.ts'
+import type {Ask, DeploymentState, Gate, Verdict} from '../../../src/deployments/state.ts'
 import {renderReply} from '../../../src/integrations/discord/render.ts'
 import {aDeployment, aJob, aRequest, aRun, aStep, ASKED_AT} from '../../support/deployments.ts'
 import {foreignText} from '../../support/foreign-text.ts'
 
 const finished = (verdict: Verdict, changes: Partial<DeploymentState> = {}) =>
   aDeployment({phase: 'finished', verdict, endedAt: ASKED_AT + 72_000, ...changes})
+
+const aGate = (ask: Partial<Ask> = {}): Gate => ({
+  ...{round: 1, waitedMs: 0, release: {sha: '8c1e77f'.padEnd(40, '0'), workflowSha: 'a91b'.padEnd(40, '0')}},
+  ask: {
+    ...{approvalId: 'x', askedAt: ASKED_AT, version: 1, needed: 2, given: 0, looks: 0},
+    ...{level: 'high', reasons: ['deploy to production'], roles: ['team_lead', 'tech_lead']},
+    ...ask,
+  },
+})
 
 const line = (state: DeploymentState) => renderReply(describe(state)).content
 const text = (state: DeploymentState) => renderReply(describe(state)).embeds[0]?.description ?? ''
@@ -32,6 +41,41 @@ group('the first line', () => {
       'while GitHub makes us wait',
       aDeployment({slowUntil: ASKED_AT + 40_000}),
       '🟡 client → production · waiting for GitHub',
+    ],
+    [
+      'while it reads what would ship',
+      aDeployment({phase: 'inspecting', gate: {round: 1, waitedMs: 0}}),
+      '🟡 client → production · reading what would ship',
+    ],
+    [
+      'while it waits for people',
+      aDeployment({phase: 'parked', gate: aGate({given: 1})}),
+      '⏳ client → production · waits for 2 approvals (1 of 2)',
+    ],
+    [
+      'while it waits for one',
+      aDeployment({phase: 'parked', gate: aGate({needed: 1})}),
+      '⏳ client → production · waits for approval',
+    ],
+    [
+      'when somebody said no',
+      finished({kind: 'not-approved', how: 'rejected', by: 'ada', surface: 'linear', reason: 'no'}),
+      '⛔ client → production · rejected by ada',
+    ],
+    [
+      'when nobody decided',
+      finished({kind: 'not-approved', how: 'expired'}),
+      '⚪ client → production · approval expired',
+    ],
+    [
+      'when it may not ship',
+      finished({kind: 'blocked', reason: 'tests fail'}),
+      '⛔ client → production · not started',
+    ],
+    [
+      'when another commit ran',
+      finished({kind: 'wrong-commit', sha: 'b'.repeat(40), conclusion: 'success'}),
+      '🔴 client → production · ran another commit, see its run',
     ],
     ['for who does not wait', finished({kind: 'started'}), '🟡 client → production · started'],
     [
@@ -202,6 +246,19 @@ group('the message', () => {
   })
 })
 
+test('while it waits for people it says what, who, until when and bound to what', () => {
+  const card = {files: 14, migrations: 1, pullRequests: [41, 42, 44], checks: 'success'} as const
+  const url = 'https://discord.com/channels/1/2/3'
+  const gate = {...aGate({card, url, expiresAt: ASKED_AT + 60_000}), moved: ['sha: a → b']}
+  const shown = text(aDeployment({phase: 'parked', gate, jobs: []}))
+  expect(shown.split('\n').slice(2)).toEqual([
+    'asks again, for it moved: sha: a → b',
+    'risk high: deploy to production · 14 files · 1 migration · 3 PRs (#41 #42 #44) · tests ✅',
+    `who can: team lead, tech lead, not grace · [decide here](<${url}>) · expires <t:1736942460:R>`,
+    'bound to `8c1e77f` + `client-deploy.yml@a91b`: if either moves, this asks again',
+  ])
+})
+
 test('whatever names, reasons and logs others write, the message fits and nothing in it is live', () => {
   const word = foreignText(300)
   const part = fc.record({
@@ -217,7 +274,9 @@ test('whatever names, reasons and logs others write, the message fits and nothin
     status: word,
     reason: foreignText(5000),
     jobs: fc.array(part, {maxLength: 30}),
-    kind: fc.constantFrom('concluded' as const, 'refused' as const, 'running' as const),
+    kind: fc.constantFrom(
+      ...(['concluded', 'refused', 'blocked', 'not-approved', 'parked', 'running'] as const),
+    ),
     failure: fc.record({
       jobId: fc.constant('7'),
       job: word,
@@ -229,13 +288,21 @@ test('whatever names, reasons and logs others write, the message fits and nothin
   fc.assert(
     fc.property(worlds, ({name, ref, by, conclusion, status, reason, jobs, kind, failure}) => {
       const verdict: Verdict | undefined =
-        kind === 'concluded' ? {kind, conclusion} : kind === 'refused' ? {kind, reason} : undefined
+        kind === 'concluded'
+          ? {kind, conclusion}
+          : kind === 'refused' || kind === 'blocked'
+            ? {kind, reason}
+            : kind === 'not-approved'
+              ? {kind, how: 'rejected', by, surface: 'mail', reason}
+              : undefined
       const state = aDeployment({
         request: aRequest({requester: {id: '1', name, kind: 'discord'}, ref, apiBase: `https://${ref}`}),
         run: aRun({status}),
         jobs: jobs.map((job, index) => aJob({...job, id: String(index)})),
         cancel: {by, at: ASKED_AT, refusal: reason},
         failure,
+        gate: {...aGate({reasons: [reason], roles: [by]}), moved: [reason]},
+        ...(kind === 'parked' ? {phase: 'parked' as const} : {}),
         ...(verdict ? {phase: 'finished' as const, verdict} : {}),
       })
       expect(describe(state).title.length).toBeLessThanOrEqual(80)
@@ -243,7 +310,7 @@ test('whatever names, reasons and logs others write, the message fits and nothin
         const {content, embeds} = renderReply(reply)
         const description = embeds[0]?.description ?? ''
         expect(description.length).toBeLessThanOrEqual(4096)
-        const words = (content + description)
+        const words = `${content}\n${description}`
           .replace(/```\n[^]*\n```$/, '')
           .replace(/(?<!\\)`[^`\n]+`/g, '')
           .replace(/<t:\d+:R>/g, '')

@@ -10,7 +10,7 @@ function observed(...facts: readonly DeploymentEvent[]): readonly string[] {
   const phases = createDeploymentPhases({observe: ({phase}, seconds) => seen.push(`${phase} ${seconds}`)})
   facts.reduce((state, fact) => {
     const after = decide(state, fact)
-    phases.observe(after, fact)
+    phases.observe(after, fact, state)
     return after
   }, newDeployment(aRequest()))
   return seen
@@ -49,4 +49,39 @@ test('an acceptance that was not heard is proved by the run', () => {
 
 test('what never ran counts for no runner', () => {
   expect(observed(began, {type: 'dispatch-refused', at: at(1), reason: 'no'})).toEqual([])
+})
+
+test('the time of people is their own phase, for each answer, and none of the queue’s', () => {
+  const seen: string[] = []
+  const phases = createDeploymentPhases({observe: ({phase}, seconds) => seen.push(`${phase} ${seconds}`)})
+  const release = {sha: 'a', workflowSha: 'b'}
+  const ask = (approvalId: string, seconds: number): DeploymentEvent => ({
+    ...{type: 'parked', at: at(seconds), release},
+    ask: {
+      ...{approvalId, askedAt: at(seconds), version: 1, needed: 1, given: 0, looks: 0},
+      ...{level: 'high', reasons: [], roles: []},
+    },
+  })
+  const answer = (approvalId: string, seconds: number): DeploymentEvent => ({
+    ...{type: 'ask-seen', at: at(seconds), approvalId, version: 2, given: 1, outcome: 'approved'},
+  })
+  const facts: readonly DeploymentEvent[] = [
+    ask('one', 2),
+    answer('one', 62),
+    answer('one', 63),
+    {type: 'release-moved', at: at(64), changes: ['sha']},
+    ask('two', 65),
+    answer('two', 75),
+    {type: 'dispatch-began', at: at(76)},
+    {type: 'dispatch-accepted', at: at(78), run: aRun()},
+  ]
+  facts.reduce(
+    (state, fact) => {
+      const after = decide(state, fact)
+      phases.observe(after, fact, state)
+      return after
+    },
+    newDeployment(aRequest(), {guarded: true}),
+  )
+  expect(seen).toEqual(['human 60', 'human 10', 'queue 8'])
 })

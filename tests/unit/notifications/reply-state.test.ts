@@ -63,6 +63,11 @@ describe('the next delivery', () => {
     ['comes at once when two seconds have passed', {deliveredAt: NOW - EDIT_EVERY_MS}, {do: 'edit-original'}],
     ['of the end does not wait', {...ending, deliveredAt: NOW - 500}, {do: 'edit-original'}],
     [
+      'of an end that needs no closing message does not wait either',
+      {view: {state: 'ok', title: 'approved'}, deliveredAt: NOW - 500},
+      {do: 'edit-original'},
+    ],
+    [
       'moves on to the channel when the interaction is near its end',
       {target: old},
       {do: 'move-to-channel', channelId: '33'},

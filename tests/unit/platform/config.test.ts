@@ -1,10 +1,10 @@
-import {generateKeyPairSync} from 'node:crypto'
+import {createHash, generateKeyPairSync} from 'node:crypto'
 import {chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {parse as parseDotenv} from 'dotenv'
 import {describe, expect, test} from 'vitest'
-import {ensureApiToken} from '../../../src/platform/config/api-token.ts'
+import {ensureApiToken, ensureSecretKey} from '../../../src/platform/config/api-token.ts'
 import {isCron} from '../../../src/platform/config/cron.ts'
 import {environmentSchema, SECRETS} from '../../../src/platform/config/environment.ts'
 import {ConfigError} from '../../../src/platform/config/faults.ts'
@@ -103,6 +103,7 @@ describe('sources', () => {
       DATABASE_URL: 'postgres://u:file-secret@h/d',
       REDIS_URL: 'redis://:file-secret@h',
       SMTP_URL: 'smtp://u:file-secret@h',
+      SIGNALBOX_SECRET_KEY: 'file-secret'.repeat(3),
       GITHUB_APP_PRIVATE_KEY: privateKey,
     }
     const complete = {
@@ -368,6 +369,10 @@ projects: {}
       'signalbox.yaml:1 approvals.policies.high.expires must be a duration such as 90s, 30m, 2h, 14d, or never.',
     ],
     [
+      'approvals: {policies: {low: {expires: never}, high: {expires: never}}}',
+      'signalbox.yaml:1 approvals.policies.high.expires may be never for low risk only; give it a duration.',
+    ],
+    [
       'approvals: {quietHours: {from: "22:00", to: "24:00"}}',
       'signalbox.yaml:1 approvals.quietHours.to must be a time of day as "HH:MM", in quotes.',
     ],
@@ -385,7 +390,7 @@ projects: {}
     ],
     [
       'projects: {p: {id: x, tokenFrom: LINEAR_P}}',
-      'LINEAR_P is missing; a project in signalbox.yaml takes its token from it.',
+      'LINEAR_P is missing; signalbox.yaml takes a token from it.',
     ],
     ['a: 1\na: 2', 'signalbox.yaml:2 is not valid YAML: duplicate key.'],
     ['- a', 'signalbox.yaml:1 must be a group of settings.'],
@@ -492,6 +497,15 @@ describe('the API token', () => {
     expect(readdirSync(home)).toEqual(['api-token'])
   })
 
+  test('is not what rows are sealed with', async () => {
+    const home = newHome()
+    const key = await ensureSecretKey(home)
+    expect(key).not.toBe(await ensureApiToken(home))
+    expect(await ensureSecretKey(home)).toBe(key)
+    writeFileSync(join(home, 'secret-key'), '\n')
+    await expect(ensureSecretKey(home)).rejects.toThrow('Delete it, or set SIGNALBOX_SECRET_KEY.')
+  })
+
   test('is closed to others when somebody opened it', async () => {
     const home = newHome()
     const token = await ensureApiToken(home)
@@ -506,5 +520,163 @@ describe('the API token', () => {
     writeFileSync(join(home, 'api-token'), '\n')
     await expect(ensureApiToken(home)).rejects.toMatchObject({code: 'START_FAILED'})
     await expect(ensureApiToken(join(home, 'api-token'))).rejects.toMatchObject({code: 'START_FAILED'})
+  })
+})
+
+describe('freezes and broken glass', () => {
+  const approvals = (yaml: string) =>
+    load({}, {'signalbox.yaml': `principals: [{id: ada, roles: [tech_lead]}]\napprovals:\n${yaml}`}).approvals
+
+  test('a period between moments, one of every week, and who may break the glass', () => {
+    expect(
+      approvals(`
+  freezes:
+    - {from: 2026-12-20T18:00:00+01:00, to: "2027-01-02T08:00:00Z", environments: [staging, production], reason: holidays}
+    - {weekly: {from: "Fri 16:00", to: "Mon 08:00", timezone: Europe/Berlin}, reason: weekend}
+  breakGlass: {roles: [tech_lead]}`),
+    ).toMatchObject({
+      freezes: [
+        {
+          from: Date.parse('2026-12-20T17:00:00Z'),
+          to: Date.parse('2027-01-02T08:00:00Z'),
+          environments: ['staging', 'production'],
+          reason: 'holidays',
+        },
+        {
+          weekly: {from: (4 * 24 + 16) * 60, to: 8 * 60, timezone: 'Europe/Berlin'},
+          environments: ['production'],
+          reason: 'weekend',
+        },
+      ],
+      breakGlass: {roles: ['tech_lead'], maximum: 3_600_000},
+    })
+  })
+
+  test('nothing is frozen and nobody may unless it says so', () => {
+    expect(load().approvals).toEqual({sweepMs: 5000, freezes: []})
+  })
+
+  test.each([
+    ['{reason: x}', 'must have either from and to, or weekly'],
+    ['{from: 2026-12-20T18:00:00Z, reason: x}', 'must have either from and to, or weekly'],
+    ['{from: 2026-12-20, to: 2026-12-21T00:00:00Z, reason: x}', 'from must be a moment with its zone'],
+    [
+      '{from: 2026-12-20T18:00:00, to: 2026-12-21T00:00:00Z, reason: x}',
+      'from must be a moment with its zone',
+    ],
+    ['{from: 2026-12-22T00:00:00Z, to: 2026-12-21T00:00:00Z, reason: x}', 'to must be later than from'],
+    ['{weekly: {from: Fri, to: "Mon 08:00"}, reason: x}', 'weekly.from must be a day and a time'],
+    ['{weekly: {from: "Mon 08:00", to: "Mon 08:00"}, reason: x}', 'weekly.to must not be the same as from'],
+    ['{weekly: {from: "Fri 16:00", to: "Mon 08:00"}}', 'reason is missing'],
+    [
+      '{weekly: {from: "Fri 16:00", to: "Mon 08:00"}, environments: [], reason: x}',
+      'environments must name an environment',
+    ],
+    [
+      '{weekly: {from: "Fri 16:00", to: "Mon 08:00"}, enviroments: [staging], reason: x}',
+      'Did you mean "environments"?',
+    ],
+  ])('a freeze that is not one: %s', (freeze, message) => {
+    const faults = yamlFaults(`approvals:\n  freezes:\n    - ${freeze}`)
+    expect(faults).toHaveLength(1)
+    expect(faults[0]).toContain(`signalbox.yaml:3 approvals.freezes[0]`)
+    expect(faults[0]).toContain(message)
+  })
+
+  test.each([
+    ['{roles: []}', 'must name a role'],
+    ['{roles: [tech_laed]}', 'is a role that no principal has. Did you mean "tech_lead"?'],
+    ['{roles: [cto], maximum: never}', 'must be a duration such as 90s, 30m or 2h'],
+  ])('a glass that is not one: %s', (glass, message) => {
+    expect(yamlFaults(`approvals:\n  breakGlass: ${glass}`)).toEqual([expect.stringContaining(message)])
+  })
+})
+
+describe('tokens of people', () => {
+  const yaml = 'principals: [{id: ada, tokenFrom: ADA_TOKEN}, {id: bob, tokenFrom: BOB_TOKEN}]'
+  const tokens = {ADA_TOKEN: 'a'.repeat(20), BOB_TOKEN: 'b'.repeat(20)}
+
+  test('come by reference and stay as hashes; the redactor knows them', () => {
+    const config = load(
+      {...tokens, ADA_TOKEN: '', ADA_TOKEN_FILE: 'f'},
+      {'signalbox.yaml': yaml, f: `${'c'.repeat(30)}\n`},
+    )
+    expect(config.principals).toEqual([
+      {id: 'ada', roles: [], tokenHash: createHash('sha256').update('c'.repeat(30)).digest('hex')},
+      {id: 'bob', roles: [], tokenHash: createHash('sha256').update('b'.repeat(20)).digest('hex')},
+    ])
+    expect(config.secrets).toEqual(expect.arrayContaining(['c'.repeat(30), 'b'.repeat(20)]))
+  })
+
+  test.each([
+    [{BOB_TOKEN: undefined}, 'BOB_TOKEN is missing; signalbox.yaml takes a token from it.'],
+    [
+      {BOB_TOKEN: tokens.ADA_TOKEN},
+      'BOB_TOKEN holds the same token as ADA_TOKEN; each needs one of their own.',
+    ],
+    [
+      {API_TOKEN: tokens.BOB_TOKEN},
+      'BOB_TOKEN holds the same token as API_TOKEN; each needs one of their own.',
+    ],
+    [{BOB_TOKEN: 'short'}, 'BOB_TOKEN must be a token of at least 20 characters without spaces.'],
+  ])('%j is a fault', (change, fault) => {
+    const env = Object.fromEntries(
+      Object.entries({...tokens, ...change}).filter(
+        (entry): entry is [string, string] => entry[1] !== undefined,
+      ),
+    )
+    expect(faultsOf(env, {'signalbox.yaml': yaml})).toEqual([fault])
+  })
+})
+
+describe('who is told what', () => {
+  const PEOPLE = 'principals: [{id: ada, roles: []}, {id: grace, roles: []}]'
+  const PROJECTS = 'projects: {web: {id: x, team: t}, docs: {id: y}}'
+
+  test('by level, event, person and project', () => {
+    const {notificationRules: rules} = load(
+      {},
+      {
+        'signalbox.yaml': `
+${PEOPLE}
+${PROJECTS}
+notifications:
+  levels: {high: {mail: fallback, watchers: [grace]}}
+  events: {task_failed: {mail: high, discord: never, watchers: [ada]}}
+  people: {ada: {mail: critical}}
+  projects: {web: {watchers: [ada], createIssues: true}, docs: {updateIssues: false}}
+`,
+      },
+    )
+    expect([...rules.levels]).toEqual([['high', {mail: 'fallback', watchers: ['grace']}]])
+    expect([...rules.events]).toEqual([
+      ['task_failed', {from: {mail: 'high', discord: 'never'}, watchers: ['ada']}],
+    ])
+    expect([...rules.people]).toEqual([['ada', {mail: 'critical'}]])
+    expect([...rules.projects]).toEqual([
+      ['web', {watchers: ['ada'], updateIssues: true, createIssues: true}],
+      ['docs', {updateIssues: false, createIssues: false}],
+    ])
+  })
+
+  test('is as the product has it where nothing is said', () => {
+    const {notificationRules: rules} = load()
+    expect([rules.levels, rules.events, rules.people, rules.projects].map(map => map.size)).toEqual([
+      0, 0, 0, 0,
+    ])
+  })
+
+  test('names people, projects, events and levels that there are', () => {
+    const faults = (notifications: string) =>
+      yamlFaults(`${PEOPLE}\n${PROJECTS}\nnotifications: ${notifications}`)
+    expect(faults('{people: {adda: {mail: high}}}')[0]).toMatch(/adda.* is no principal.*ada/)
+    expect(faults('{events: {task_failed: {watchers: [eve]}}}')[0]).toMatch(/watchers.* is no principal/)
+    expect(yamlFaults('targets: {client: {repository: a/b, project: web}}')[0]).toMatch(
+      /targets\.client\.project.* is none of projects/,
+    )
+    expect(faults('{projects: {webb: {}}}')[0]).toMatch(/webb is none of projects.*web/)
+    expect(faults('{projects: {docs: {createIssues: true}}}')[0]).toMatch(/needs projects\.docs\.team/)
+    expect(faults('{events: {task_fails: {}}}')).toHaveLength(1)
+    expect(faults('{people: {ada: {mail: loud}}}')).toHaveLength(1)
   })
 })

@@ -2,7 +2,7 @@ import {checkBody} from '../body.ts'
 import type {Ids} from '../ids.ts'
 import type {People} from '../people.ts'
 import type {PullShapes} from '../pull-shapes.ts'
-import {differences, headOf, openPull, type PullState, type ReviewState} from '../pulls.ts'
+import {brings, differences, headOf, openPull, type PullState, type ReviewState} from '../pulls.ts'
 import type {RepositoryState} from '../repositories.ts'
 import {ok, page, refuse, type Answer, type Call, type Route} from '../route.ts'
 
@@ -48,6 +48,20 @@ export function pullRoutes({
     pull.reviews.find(review => String(review.id) === params['review']) ?? refuse(404, 'Not Found')
 
   return [
+    {
+      name: 'pullsOf',
+      method: 'GET',
+      path: '/repos/:owner/:repo/commits/:sha/pulls',
+      docs: 'commits/commits#list-pull-requests-associated-with-a-commit',
+      for: 'repository',
+      permission: ['pull_requests', 'read'],
+      handle(call, repository) {
+        const sha = call.params['sha'] ?? ''
+        if (!repository.commits.has(sha)) refuse(422, `No commit found for SHA: ${sha}`)
+        const bringing = repository.pulls.filter(pull => brings(repository, pull, sha))
+        return page(call, bringing, some => some.map(pull => shapes.shortPull(repository, pull)))
+      },
+    },
     route('pulls', 'GET', '', 'pulls/pulls#list-pull-requests', (call, repository) => {
       const {state = 'open', head, base} = call.query
       const listed = repository.pulls.filter(
@@ -120,7 +134,7 @@ export function pullRoutes({
       (call, repository) => {
         const pull = pullOf(call, repository)
         return page(call, differences(repository, pull).slice(0, MOST_FILES), some =>
-          some.map(file => shapes.file(repository, pull, file)),
+          some.map(file => shapes.file(repository, headOf(repository, pull), file)),
         )
       },
     ),

@@ -1,14 +1,18 @@
 import type {People} from '../people.ts'
-import {resolveRef, type RepositoryState, type Role} from '../repositories.ts'
+import {differencesBetween} from '../pulls.ts'
+import type {PullShapes} from '../pull-shapes.ts'
+import {historyOf, resolveRef, type RepositoryState, type Role} from '../repositories.ts'
 import {ok, page, refuse, type Answer, type Call, type Route} from '../route.ts'
 import {permissionsOf, type Shapes} from '../shapes.ts'
 
 /** The repository itself: branches, tags, commits, workflow files, who may do what. */
 export function repositoryRoutes({
   shapes,
+  pullShapes,
   people,
 }: {
   readonly shapes: Shapes
+  readonly pullShapes: Pick<PullShapes, 'file'>
   readonly people: People
 }): Route[] {
   const read = (
@@ -104,6 +108,42 @@ export function repositoryRoutes({
       const ref = params['*'] ?? ''
       const resolved = resolveRef(repository, ref) ?? refuse(422, `No commit found for SHA: ${ref}`)
       return ok(shapes.commit(repository, commitOf(repository, resolved.sha)))
+    }),
+    read('compare', '/compare/*', 'commits/commits#compare-two-commits', 'contents', (call, repository) => {
+      const [, from = '', to = ''] =
+        /^(.+)\.\.\.(.+)$/.exec(call.params['*'] ?? '') ?? refuse(404, 'Not Found')
+      const base = resolveRef(repository, from) ?? refuse(404, 'Not Found')
+      const head = resolveRef(repository, to) ?? refuse(404, 'Not Found')
+      const old = historyOf(repository, base.sha)
+      const own = historyOf(repository, head.sha)
+      const parted =
+        own.find(sha => old.includes(sha)) ?? refuse(404, `No common ancestor between ${from} and ${to}.`)
+      const ahead = own.slice(0, own.indexOf(parted))
+      const behind = old.indexOf(parted)
+      const self = `${shapes.repoUrl(repository)}/compare/${from}...${to}`
+      const page = `${shapes.pageUrl(repository)}/compare/${from}...${to}`
+      return ok({
+        url: self,
+        html_url: page,
+        permalink_url: page,
+        diff_url: `${page}.diff`,
+        patch_url: `${page}.patch`,
+        base_commit: shapes.commit(repository, commitOf(repository, base.sha)),
+        merge_base_commit: shapes.commit(repository, commitOf(repository, parted)),
+        status:
+          ahead.length === 0 ? (behind === 0 ? 'identical' : 'behind') : behind === 0 ? 'ahead' : 'diverged',
+        ahead_by: ahead.length,
+        behind_by: behind,
+        total_commits: ahead.length,
+        // The oldest first, and no more than these without paging.
+        commits: ahead
+          .toReversed()
+          .slice(-250)
+          .map(sha => shapes.commit(repository, commitOf(repository, sha))),
+        files: differencesBetween(repository, parted, head.sha)
+          .slice(0, 300)
+          .map(file => pullShapes.file(repository, head.sha, file)),
+      })
     }),
     read(
       'permission',

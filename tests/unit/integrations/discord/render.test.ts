@@ -34,15 +34,23 @@ const anyReply: fc.Arbitrary<Reply> = fc.record(
   {requiredKeys: ['state', 'title']},
 )
 
-test('a reply that is for one person pings that person, by an id of ours, and nobody named in its text', () => {
+test('a reply that is for some people pings those, by ids of ours, and nobody named in its text', () => {
   const body = renderReply({
     state: 'waiting',
     title: '<@222> asks',
     lines: ['@everyone <@333>'],
-    mention: '111',
+    mentions: ['111', '112', '111'],
   })
-  expect(body.content).toMatch(/ · <@111>$/)
-  expect(body.allowed_mentions).toEqual({parse: [], users: ['111']})
+  expect(body.content).toMatch(/ · <@111> <@112>$/)
+  expect(body.allowed_mentions).toEqual({parse: [], users: ['111', '112']})
+})
+
+test('nobody but the first ten of those a reply is for is pinged', () => {
+  const ids = Array.from({length: 30}, (_, nth) => `${900_000_000_000_000_000n + BigInt(nth)}`)
+  const body = renderReply({state: 'waiting', title: 'x'.repeat(500), mentions: ids})
+  expect(body.allowed_mentions.users).toEqual(ids.slice(0, 10))
+  expect(body.content).not.toContain(ids[10])
+  expect(body.content.length).toBeLessThanOrEqual(2000)
 })
 
 describe('any reply', () => {

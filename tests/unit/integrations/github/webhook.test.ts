@@ -1,7 +1,7 @@
 import {createHmac} from 'node:crypto'
 import fc from 'fast-check'
-import {expect, test} from 'vitest'
-import {isSigned, runHint} from '../../../../src/integrations/github/webhook.ts'
+import {describe, expect, test} from 'vitest'
+import {commentText, isSigned, runHint} from '../../../../src/integrations/github/webhook.ts'
 
 const sign = (secret: string, body: Buffer) =>
   `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`
@@ -57,4 +57,20 @@ test('whatever else arrives is of no use and does no harm', () => {
       expect(runHint(event, payload)).toBeUndefined()
     }),
   )
+})
+
+describe('a comment', () => {
+  const written = (action: string, comment: unknown) => ({action, comment})
+
+  test('is heard when it is new', () => {
+    expect(commentText('issue_comment', written('created', {body: 'hello'}))).toBe('hello')
+  })
+
+  test.each([
+    ['one that was edited', 'issue_comment', written('edited', {body: 'hello'})],
+    ['one that was deleted', 'issue_comment', written('deleted', {body: 'hello'})],
+    ['one without words', 'issue_comment', written('created', {body: null})],
+    ['no comment at all', 'issue_comment', {action: 'created'}],
+    ['another event', 'pull_request_review_comment', written('created', {body: 'hello'})],
+  ])('%s is not', (_what, event, payload) => expect(commentText(event, payload)).toBeUndefined())
 })

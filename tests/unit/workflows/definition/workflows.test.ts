@@ -126,7 +126,10 @@ describe('pr-deployment', () => {
         },
       },
     ])
-    expect(inputs).toContainEqual({target: 'client', environment: 'production', sha: 'abc'})
+    expect(inputs).toContainEqual({
+      ...{target: 'client', environment: 'production', sha: 'abc'},
+      ...{repo_url: input.repo_url, pr_number: 7},
+    })
     expect(run).toMatchObject({
       status: 'completed',
       result: {deployment_status: 'success', sha: 'abc', review_comments: 2, approval_status: 'approved'},

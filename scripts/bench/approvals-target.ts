@@ -1,0 +1,115 @@
+import {randomUUID} from 'node:crypto'
+import {setTimeout as sleep} from 'node:timers/promises'
+import {migrate} from '../../src/platform/migrations.ts'
+import {loadConfig} from '../../src/platform/config/load-config.ts'
+import {createLogger} from '../../src/platform/logger.ts'
+import {transaction} from '../../src/platform/postgres.ts'
+import {createRedactor} from '../../src/platform/redact.ts'
+import {assess} from '../../src/approvals/risk.ts'
+import {buildHouse, type House} from '../../src/runtime/house.ts'
+
+export type ApprovalsRequest =
+  | {readonly open: {readonly env: Readonly<Record<string, string>>; readonly cwd: string}}
+  /** Asks for so many approvals, one each `everyMs`; 0: all at once, `inFlight` at a time. */
+  | {readonly ask: number; readonly everyMs: number; readonly inFlight?: number}
+  /** Approves them by two persons, one after the other. */
+  | {readonly approve: readonly string[]}
+  | 'close'
+
+export interface Asked {
+  readonly id: string
+  /** Before its transaction began; milliseconds since the epoch. */
+  readonly at: number
+}
+
+let house: House | undefined
+
+/** Asks for approvals as a gate does: by the house that production builds, without a role of its own. */
+async function hear(
+  message: ApprovalsRequest,
+): Promise<'ready' | 'closed' | readonly Asked[] | readonly number[]> {
+  if (message === 'close') {
+    await house?.close()
+    return 'closed'
+  }
+  if ('open' in message) {
+    const config = loadConfig(message.open)
+    const redactor = createRedactor(config.secrets)
+    const log = createLogger({level: 'error', redactor})
+    const databaseUrl = config.database.url ?? ''
+    await migrate({databaseUrl, log})
+    house = await buildHouse({config, databaseUrl, log, redact: redactor.text})
+    return 'ready'
+  }
+  if (!house) throw new Error('not open')
+  return 'approve' in message ? approve(house, message.approve) : askMany(house, message)
+}
+
+async function askMany(
+  {approvals, pool}: House,
+  {ask, everyMs, inFlight = 10}: Extract<ApprovalsRequest, {ask: number}>,
+): Promise<readonly Asked[]> {
+  const asked: Asked[] = []
+  const one = async () => {
+    const at = Date.now()
+    const subject = randomUUID()
+    const request = await transaction(pool, db =>
+      approvals.ask(db, {
+        subject: {kind: 'deployment', id: subject, round: 1},
+        correlationId: subject,
+        action: {operation: 'deploy', environment: 'production', title: 'web → production', target: 'web'},
+        requester: {name: 'grace', person: 'grace'},
+        risk: assess({operation: 'deploy', environment: 'production'}),
+        bound: {commit: subject.replaceAll('-', ''), environment: 'production', workflow: 'deploy.yml@a91b'},
+      }),
+    )
+    if (request) asked.push({id: request.id, at})
+  }
+  if (everyMs === 0) {
+    let left = ask
+    const loop = async () => {
+      while (left-- > 0) await one()
+    }
+    await Promise.all(Array.from({length: inFlight}, loop))
+    return asked
+  }
+  const under = []
+  for (let index = 0; index < ask; index++) {
+    under.push(one())
+    await sleep(everyMs)
+  }
+  await Promise.all(under)
+  return asked
+}
+
+/** Milliseconds that the deciding vote of each took. */
+async function approve({approvals}: House, ids: readonly string[]): Promise<readonly number[]> {
+  const took = []
+  for (const id of ids) {
+    const vote = (person: string) =>
+      approvals.vote({
+        id,
+        account: {kind: 'email', id: `${person}@example.com`},
+        decision: 'approve',
+        surface: 'mail',
+        key: randomUUID(),
+      })
+    await vote('hugo')
+    const began = performance.now()
+    const outcome = await vote('lin')
+    took.push(performance.now() - began)
+    if (outcome.kind !== 'counted' || outcome.request.status !== 'approved')
+      throw new Error(`not approved: ${JSON.stringify(outcome)}`)
+  }
+  return took
+}
+
+process.on('message', (message: ApprovalsRequest) => {
+  hear(message).then(
+    answer => process.send?.(answer, () => answer === 'closed' && process.exit(0)),
+    (error: unknown) => {
+      console.error(error)
+      process.exit(1)
+    },
+  )
+})

@@ -1,0 +1,110 @@
+import type {Check, Commit, Comparison, PullRequest} from '../integrations/github/repository-host.ts'
+import type {RunSummary} from '../integrations/github/code-host.ts'
+import type {ReleaseCard} from './request.ts'
+
+const SHOWN = 20
+
+/** Words of the same form that name no issue. */
+const NO_TEAMS = new Set(['UTF', 'SHA', 'ISO', 'RFC', 'CVE', 'HTTP', 'TLS', 'ES', 'AES', 'RSA', 'IPV', 'MD'])
+
+/** What was read of a release. What is undefined could not be read, and `missing` says so. */
+export interface ReleaseFacts {
+  readonly sha: string
+  /** Against the last deploy; undefined too when there was none. */
+  readonly comparison: Comparison | undefined
+  /** The commit itself, for when there is nothing to compare it with. */
+  readonly head: Commit | undefined
+  readonly pullRequests: readonly PullRequest[]
+  readonly lastDeploy: ReleaseCard['lastDeploy'] | undefined
+  readonly checks: ReleaseCard['checks']
+  readonly missing: readonly string[]
+}
+
+/** The release as an approver is to see it before deciding: the newest first, and no list without an end. */
+export function cardOf(facts: ReleaseFacts): ReleaseCard {
+  const {comparison, head, pullRequests, lastDeploy, checks, missing} = facts
+  const commits = comparison ? comparison.commits.toReversed() : head ? [head] : []
+  const files = comparison?.files ?? []
+  const sum = (of: 'additions' | 'deletions') => files.reduce((total, file) => total + file[of], 0)
+  return {
+    commits: commits
+      .slice(0, SHOWN)
+      .map(({sha, message, author}) => ({sha, author, title: titleOf(message)})),
+    commitCount: comparison?.ahead ?? commits.length,
+    pullRequests: pullRequests
+      .slice(0, SHOWN)
+      .map(({number, title, author, url}) => ({number, title, author, url})),
+    issues: issuesIn([
+      ...commits.map(({message}) => titleOf(message)),
+      ...pullRequests.map(({title}) => title),
+    ]).slice(0, SHOWN),
+    migrations: files
+      .map(({path}) => path)
+      .filter(isMigration)
+      .slice(0, SHOWN),
+    diff: {files: files.length, additions: sum('additions'), deletions: sum('deletions')},
+    ...(comparison ? {compareUrl: comparison.url} : {}),
+    ...(lastDeploy ? {lastDeploy} : {}),
+    checks,
+    missing: [
+      ...missing,
+      ...(comparison?.truncated ? [`files beyond the first ${files.length}`] : []),
+      ...(comparison && comparison.behind > 0
+        ? [`what it takes back: it lacks ${comparison.behind} commits of the last deploy`]
+        : []),
+    ],
+  }
+}
+
+/** Identifiers such as `OPS-12`, each once, in the order in which they are named. */
+export function issuesIn(texts: readonly string[]): readonly string[] {
+  const named = texts.flatMap(text => [
+    ...text.matchAll(/(?<![\w/.-])([A-Z][A-Z0-9]{0,9})-(\d{1,6})(?![\w-])/g),
+  ])
+  return [...new Set(named.flatMap(([whole, team = '']) => (NO_TEAMS.has(team) ? [] : [whole])))]
+}
+
+/** A file in a folder of migrations, or one of SQL. */
+export function isMigration(path: string): boolean {
+  return /(^|\/)migrations?\//i.test(path) || /\.sql$/i.test(path)
+}
+
+/**
+ * What the checks of a commit say together: of each workflow its newest run, of other apps each check. How deploying
+ * the commit went is no test of it, so those runs are left out. `unknown`: there are none, or some can't be seen.
+ */
+export function verdictOf({
+  runs,
+  checks,
+  deploys,
+}: {
+  /** Newest first; undefined: not readable. */
+  readonly runs: readonly RunSummary[] | undefined
+  readonly checks: readonly Check[] | undefined
+  /** File names of workflows that deploy. */
+  readonly deploys: ReadonlySet<string>
+}): ReleaseCard['checks'] {
+  const newest = new Map<string, RunSummary>()
+  for (const run of runs ?? []) if (!newest.has(fileOf(run))) newest.set(fileOf(run), run)
+  const judged = [
+    ...[...newest].flatMap(([file, run]) => (deploys.has(file) ? [] : [run])),
+    // A job of a workflow is judged with its run.
+    ...(checks ?? []).filter(({url}) => !/\/actions\/runs\/\d+/.test(url)),
+  ]
+  const ended = judged.filter(({status}) => status === 'completed')
+  if (ended.some(({conclusion}) => FAILURES.has(conclusion ?? ''))) return 'failure'
+  if (ended.length < judged.length) return 'pending'
+  if (!runs || !checks || !ended.some(({conclusion}) => conclusion === 'success')) return 'unknown'
+  return 'success'
+}
+
+const FAILURES = new Set(['failure', 'timed_out', 'startup_failure', 'action_required'])
+
+/** `path` names the ref too where the file comes from another one: `ci.yml@refs/heads/main`. */
+function fileOf({path}: RunSummary): string {
+  return (path.split('@')[0] ?? path).split('/').at(-1) ?? path
+}
+
+function titleOf(message: string): string {
+  return message.split('\n')[0] ?? ''
+}

@@ -1,0 +1,160 @@
+import type {CodeHost, Look, RunSummary} from '../integrations/github/code-host.ts'
+import type {RepositoryHost} from '../integrations/github/repository-host.ts'
+import {cardOf, verdictOf} from './card.ts'
+import type {ReleaseCard} from './request.ts'
+
+/** All that is read for one card, together. */
+const CARD_WITHIN_MS = 12_000
+/** Each costs a request. */
+const MOST_COMMITS_ASKED = 15
+const HISTORY = 50
+
+/** Exactly what would be shipped: this commit, by the workflow's file as it is there. */
+export interface Release {
+  readonly sha: string
+  /** The blob of the workflow's file at that commit. */
+  readonly workflowSha: string
+}
+
+export interface ReleaseQuery {
+  /** `owner/name`. */
+  readonly repository: string
+  /** The workflow's file name. */
+  readonly workflow: string
+}
+
+export type Releases = ReturnType<typeof createReleases>
+
+/** What a deploy would ship, read from GitHub: bounded in time and in requests. */
+export function createReleases({
+  hosts: {code, repository: host},
+  targets,
+}: {
+  readonly hosts: {
+    readonly code: Pick<CodeHost, 'recentRuns' | 'runsOf'>
+    readonly repository: Pick<RepositoryHost, 'commit' | 'compare' | 'file' | 'pullRequestsOf' | 'checks'>
+  }
+  readonly targets: readonly (ReleaseQuery & {readonly name: string})[]
+}) {
+  /** The files of a repository's workflows that deploy, whatever they deploy. */
+  function deploysOf(repository: string): ReadonlySet<string> {
+    return new Set(targets.filter(each => each.repository === repository).map(({workflow}) => workflow))
+  }
+
+  async function lastDeployOf({
+    target,
+    repository,
+    workflow,
+    signal,
+  }: ReleaseQuery & {readonly target: string; readonly signal: AbortSignal}): Promise<
+    RunSummary | 'none' | 'shared' | 'unread'
+  > {
+    const shared = targets.some(
+      other => other.name !== target && other.repository === repository && other.workflow === workflow,
+    )
+    if (shared) return 'shared'
+    const look = await code.recentRuns({repository, workflow, count: HISTORY, signal})
+    if (look.kind !== 'seen') return 'unread'
+    const good = look.value.find(run => run.conclusion === 'success' && !run.event.startsWith('pull_request'))
+    return good ?? 'none'
+  }
+
+  return {
+    /** What the ref stands for now; `refused`, with the reason, where there is no such ref or no such workflow in it. */
+    async at(
+      {repository, workflow, ref}: ReleaseQuery & {readonly ref: string},
+      signal?: AbortSignal,
+    ): Promise<Look<Release>> {
+      const commit = await host.commit({repository, ref, signal})
+      if (commit.kind === 'missing')
+        return {kind: 'refused', reason: `${repository} has no ${ref}, or our token can’t see it.`}
+      if (commit.kind !== 'seen') return commit
+      const {sha} = commit.value
+      const file = await host.file({repository, path: `.github/workflows/${workflow}`, ref: sha, signal})
+      if (file.kind === 'missing')
+        return {
+          kind: 'refused',
+          reason: `There is no workflow ${workflow} in ${repository} at ${sha.slice(0, 7)}.`,
+        }
+      return file.kind === 'seen' ? {kind: 'seen', value: {sha, workflowSha: file.value.sha}} : file
+    },
+
+    /** How the tests of a commit stand. */
+    async checksOf({repository, sha, signal}: Pick<ReleaseQuery, 'repository'> & AtCommit) {
+      const [runs, checks] = await Promise.all([
+        code.runsOf({repository, sha, ...(signal ? {signal} : {})}),
+        host.checks({repository, sha, signal}),
+      ])
+      const seen = <T>(look: Look<T>) => (look.kind === 'seen' ? look.value : undefined)
+      return {
+        verdict: verdictOf({runs: seen(runs), checks: seen(checks), deploys: deploysOf(repository)}),
+        missing: [
+          ...(runs.kind === 'seen' ? [] : ['runs of its tests']),
+          ...(checks.kind === 'seen' ? [] : ['checks by other apps']),
+        ],
+      }
+    },
+
+    /** The release card of a commit that would be shipped to a target. Never fails: it says what is missing. */
+    async card({
+      target,
+      repository,
+      workflow,
+      sha,
+    }: ReleaseQuery & {readonly target: string; readonly sha: string}): Promise<ReleaseCard> {
+      const signal = AbortSignal.timeout(CARD_WITHIN_MS)
+      const missing: string[] = []
+      const [last, head, checks] = await Promise.all([
+        lastDeployOf({target, repository, workflow, signal}),
+        host.commit({repository, ref: sha, signal}),
+        this.checksOf({repository, sha, signal}),
+      ])
+      missing.push(...checks.missing)
+      if (last === 'shared') missing.push('the last deploy: another target ships through the same workflow')
+      if (last === 'unread') missing.push('the last deploy')
+      const before = typeof last === 'object' ? last : undefined
+      const compared = before && (await host.compare({repository, base: before.headSha, head: sha, signal}))
+      if (compared && compared.kind !== 'seen') missing.push('what changed since the last deploy')
+      if (last === 'none') missing.push('what changed: nothing was deployed there before')
+      const comparison = compared?.kind === 'seen' ? compared.value : undefined
+      const newest = (comparison?.commits.toReversed().map(commit => commit.sha) ?? [sha]).slice(
+        0,
+        MOST_COMMITS_ASKED,
+      )
+      const looks = await Promise.all(
+        newest.map(commit => host.pullRequestsOf({repository, sha: commit, signal})),
+      )
+      if (looks.some(({kind}) => kind !== 'seen')) missing.push('pull requests')
+      if (comparison && comparison.ahead > newest.length)
+        missing.push(`pull requests of ${comparison.ahead - newest.length} older commits`)
+      const pulls = new Map(
+        looks.flatMap(look => (look.kind === 'seen' ? look.value.map(pull => [pull.number, pull]) : [])),
+      )
+      return cardOf({
+        sha,
+        comparison,
+        head: head.kind === 'seen' ? head.value : undefined,
+        pullRequests: [...pulls.values()],
+        lastDeploy: before && {
+          sha: before.headSha,
+          at: before.updatedAt,
+          url: before.url,
+          ...authorOf(before),
+        },
+        checks: checks.verdict,
+        missing,
+      })
+    },
+  }
+}
+
+interface AtCommit {
+  readonly sha: string
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Who asked for a run of ours, by its name: `Client Deploy — <correlation id> by grace`. */
+function authorOf({displayTitle}: RunSummary): {readonly by?: string} {
+  const by = /\bby (\S.{0,59})$/.exec(displayTitle)?.[1]
+  return by === undefined ? {} : {by}
+}

@@ -1,0 +1,322 @@
+import {createHash} from 'node:crypto'
+import {setTimeout as sleep} from 'node:timers/promises'
+import type {Pool} from 'pg'
+import {z} from 'zod'
+import type {Guard} from '../access/guard.ts'
+import type {People} from '../access/people.ts'
+import type {Approvals} from '../approvals/approvals.ts'
+import type {Releases} from '../approvals/releases.ts'
+import type {ApprovalRequest, Bound, NewApproval, Requester, Risk, Subject} from '../approvals/request.ts'
+import {requesterOf} from '../approvals/requester.ts'
+import {assess} from '../approvals/risk.ts'
+import type {Look} from '../integrations/github/code-host.ts'
+import {valueOf} from '../integrations/github/look.ts'
+import type {RepositoryHost} from '../integrations/github/repository-host.ts'
+import type {Clock} from '../kernel/clock.ts'
+import {AppError, toError} from '../kernel/errors.ts'
+import {canonicalJson, type Json} from '../kernel/json.ts'
+import type {Environment} from '../platform/config/config.ts'
+import type {Logger} from '../platform/logger.ts'
+import {transaction} from '../platform/postgres.ts'
+import {approvalSignal} from './derive.ts'
+import type {FollowerStore} from './follower-store.ts'
+import type {Workflows} from './service.ts'
+
+export type GateSubject = Extract<Subject, {kind: 'gate'}>
+
+/** What a step's `approval` asks, as its expressions came out. What is left out is taken for the riskiest. */
+const question = z.object({
+  title: z.string(),
+  operation: z.string().default(''),
+  environment: z.string().default(''),
+  resource: z.string().optional(),
+  details: z.record(z.string(), z.json()).default({}),
+})
+type Question = z.output<typeof question>
+
+/** A target that a gate can name in its details. */
+export interface GateTarget {
+  readonly name: string
+  readonly repository: string
+  readonly workflow: string
+  readonly service: string
+}
+
+export interface GatesOptions {
+  readonly pool: Pool
+  readonly approvals: Pick<Approvals, 'ask' | 'cancel' | 'redeem' | 'find'> & {
+    findBySubject(subject: Subject): Promise<ApprovalRequest | undefined>
+  }
+  readonly people: Pick<People, 'personOf'>
+  readonly guard: Guard
+  readonly workflows: () => Pick<Workflows, 'get' | 'signal'>
+  readonly askers: Pick<FollowerStore, 'askersOf'>
+  readonly targets: readonly GateTarget[]
+  /** Whether a risk takes anybody's approval. */
+  readonly takesApproval: (risk: Risk) => boolean
+  /** Without GitHub, what it would have to tell can't be approved. */
+  readonly github:
+    | {readonly host: Pick<RepositoryHost, 'pullRequest'>; readonly releases: Pick<Releases, 'at' | 'card'>}
+    | undefined
+  /** The `owner/name` of an address. @throws NOT_PERMITTED for what is not ours. */
+  readonly repositoryOf: (text: string) => string
+  /** Where a command was given. */
+  readonly channelOf: (invocationId: string) => Promise<string | undefined>
+  readonly clock: Clock
+  readonly log: Pick<Logger, 'info'>
+}
+
+interface Verdict {
+  readonly approved: boolean
+  readonly by: string
+  readonly reason?: string | undefined
+}
+
+const TRIES = 3
+const AGAIN_MS = 1000
+
+export type Gates = ReturnType<typeof createGates>
+
+/**
+ * The gates of workflow runs as requests for approval. A gate asks once, binds what it is about, and is told its verdict
+ * by a signal: at least once, and under one id, so that the run takes it once. What can't be read or asked is a no, with
+ * the reason.
+ */
+export function createGates(options: GatesOptions) {
+  const {pool, approvals, people, guard, workflows, askers, targets, takesApproval, github, clock, log} =
+    options
+
+  /** A run that is over needs no verdict. */
+  async function tell(
+    {run, signal}: GateSubject,
+    id: string,
+    {approved, by, reason}: Verdict,
+  ): Promise<void> {
+    const payload: Json = {approved, by, ...(reason === undefined ? {} : {reason})}
+    try {
+      await workflows().signal(run, {id: `approval ${id}`, name: signal, payload})
+    } catch (error) {
+      if (!(error instanceof AppError) || (error.code !== 'CONFLICT' && error.code !== 'NOT_FOUND'))
+        throw error
+      log.info({run, signal, reason: error.message}, 'the verdict of a gate came too late for its run')
+    }
+  }
+
+  async function isAwaited({run, path, signal}: GateSubject): Promise<boolean> {
+    const step = (await workflows().get(run))?.steps?.find(({id}) => id === path)
+    return step?.status === 'waiting' && approvalSignal(path, step.attempt) === signal
+  }
+
+  async function seen<T>(read: () => Promise<Look<T>>, missing: string): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      const look = await read()
+      if ((look.kind !== 'failed' && look.kind !== 'slow-down') || tries === TRIES)
+        return valueOf(look, missing, clock)
+      await sleep(AGAIN_MS)
+    }
+  }
+
+  function hosts() {
+    if (github) return github
+    throw new AppError('NOT_CONFIGURED', 'GitHub is not set up here. An operator must set GITHUB_TOKEN.')
+  }
+
+  async function pullAt(repository: string, number: number): Promise<string> {
+    const missing = `${repository} has no pull request #${number}.`
+    const pull = await seen(() => hosts().host.pullRequest({repository, number}), missing)
+    return `${repository}#${number}@${pull.headSha}`
+  }
+
+  async function workflowAt(repository: string, workflow: string, sha: string): Promise<string> {
+    const release = await seen(() => hosts().releases.at({repository, workflow, ref: sha}), '')
+    return `${workflow}@${release.workflowSha}`
+  }
+
+  /** What the gate is about, as it is now. */
+  async function boundOf({run, path}: GateSubject, asked: Question): Promise<Bound> {
+    const {operation, environment, details} = asked
+    const {pr_number: number, repo_url: address, sha} = details
+    const target = targetIn(asked)
+    return {
+      run,
+      step: path,
+      operation,
+      environment,
+      ...(target ? {target: target.name} : {}),
+      ...(typeof sha === 'string' ? {sha} : {}),
+      ...(typeof number === 'number' && typeof address === 'string'
+        ? {'pull request': await pullAt(options.repositoryOf(address), number)}
+        : {}),
+      ...(target && typeof sha === 'string'
+        ? {workflow: await workflowAt(target.repository, target.workflow, sha)}
+        : {}),
+      request: createHash('sha256').update(canonicalJson(asked)).digest('hex').slice(0, 16),
+    }
+  }
+
+  /** The same, of a gate that was asked: what may have moved is read again. */
+  async function boundNow({bound, action: {repository}}: ApprovalRequest): Promise<Bound> {
+    const [, pullRepository, number] = /^(.+)#(\d+)@/.exec(bound['pull request'] ?? '') ?? []
+    const [, workflow] = /^(.+)@/.exec(bound['workflow'] ?? '') ?? []
+    return {
+      ...bound,
+      ...(pullRepository === undefined ? {} : {'pull request': await pullAt(pullRepository, Number(number))}),
+      ...(workflow === undefined || repository === undefined
+        ? {}
+        : {workflow: await workflowAt(repository, workflow, bound['sha'] ?? '')}),
+    }
+  }
+
+  function targetIn({details}: Question): GateTarget | undefined {
+    return targets.find(({name}) => name === details['target'])
+  }
+
+  /** Who asked for the run, the last one first, and where. */
+  async function requesterOfRun(run: string): Promise<Pick<NewApproval, 'requester' | 'channelId'>> {
+    const [last, ...earlier] = await askers.askersOf(run)
+    if (!last) return {requester: {name: 'the HTTP API'}}
+    const requester = await requesterOf(people, last.actor)
+    const others: Requester[] = []
+    for (const {actor} of earlier) others.push(await requesterOf(people, actor))
+    const channelId = await options.channelOf(last.invocation)
+    return {
+      requester: {...requester, ...(others.length > 0 ? {others} : {})},
+      ...(channelId === undefined ? {} : {channelId}),
+    }
+  }
+
+  async function newRequest(subject: GateSubject, asked: Question): Promise<NewApproval> {
+    const {title, operation, environment, resource, details} = asked
+    const bound = await boundOf(subject, asked)
+    const sha = typeof details['sha'] === 'string' ? details['sha'] : undefined
+    if (sha !== undefined && bound['pull request']?.endsWith(`@${sha}`) === false)
+      throw new AppError('CONFLICT', `The pull request moved on from ${sha.slice(0, 7)}. Run it again.`)
+    const target = targetIn(asked)
+    const shipped = target && {target: target.name, service: target.service, repository: target.repository}
+    const card =
+      target && sha !== undefined
+        ? await hosts().releases.card({...target, target: target.name, sha})
+        : undefined
+    const run = await workflows().get(subject.run)
+    return {
+      subject,
+      correlationId: run?.correlation_id ?? subject.run,
+      action: {operation, environment, title, ...shipped, ...(sha === undefined ? {} : {sha})},
+      ...(await requesterOfRun(subject.run)),
+      risk: assess({operation, environment, ...(resource === undefined ? {} : {resource})}),
+      bound,
+      ...(card ? {card} : {}),
+    }
+  }
+
+  /** Asks, unless nobody has to be asked, or broken glass or a freeze says what comes of it. */
+  async function ask(gate: GateSubject, asked: Question): Promise<Verdict | undefined> {
+    const request = await newRequest(gate, asked)
+    if (!takesApproval(request.risk)) return NOT_NEEDED
+    return transaction(pool, async db => {
+      const met = await guard.pass(db, {
+        environment: environmentOf(asked.environment),
+        person: request.requester.person,
+        subject: `run:${gate.run}`,
+        title: asked.title,
+        now: clock(),
+      })
+      if (met.kind === 'let-through')
+        return {approved: true, by: met.window.person, reason: 'The glass was broken: nobody was asked.'}
+      if (met.kind === 'frozen') {
+        const until = new Date(met.until).toISOString().slice(0, 16).replace('T', ' ')
+        return {approved: false, by: 'a freeze', reason: `Frozen until ${until} UTC: ${met.reason}.`}
+      }
+      return (await approvals.ask(db, request)) ? undefined : NOT_NEEDED
+    })
+  }
+
+  async function withdraw(gate: GateSubject): Promise<void> {
+    const request = await approvals.findBySubject(gate)
+    if (request?.status === 'pending')
+      await transaction(pool, db =>
+        approvals.cancel(db, request.id, {by: 'Signalbox', note: 'The run does not wait for it any more.'}),
+      )
+  }
+
+  /** Whether what was approved still stands; it is used hereby, once, also when this is repeated after a crash. */
+  async function redeem(request: ApprovalRequest): Promise<Verdict> {
+    const by = request.decisions.map(({principal}) => principal).join(', ')
+    if (request.usedAt !== undefined) return {approved: true, by}
+    const bound = await boundNow(request)
+    const outcome = await transaction(pool, db => approvals.redeem(db, request.id, bound))
+    switch (outcome.kind) {
+      case 'go':
+        return {approved: true, by}
+      case 'void':
+        return {
+          approved: false,
+          by,
+          reason: `It moved while it waited for approval: ${outcome.changes.join('; ')}. Run it again.`,
+        }
+      case 'stop': {
+        const used = (await approvals.find(request.id))?.usedAt !== undefined
+        return used ? {approved: true, by} : {approved: false, by, reason: outcome.reason}
+      }
+    }
+  }
+
+  async function verdictOf(request: ApprovalRequest): Promise<Verdict | undefined> {
+    const {status, decisions, note} = request
+    const no = decisions.findLast(({decision}) => decision === 'reject')
+    switch (status) {
+      case 'pending':
+        return undefined
+      case 'approved':
+        return redeem(request).catch((error: unknown) => refusalOf(error))
+      case 'rejected':
+        return {approved: false, by: no?.principal ?? '', reason: no?.reason}
+      case 'expired':
+        return {approved: false, by: 'nobody', reason: 'Nobody decided in time.'}
+      case 'cancelled':
+        return {approved: false, by: 'Signalbox', reason: note ?? 'The request was withdrawn.'}
+    }
+  }
+
+  /** Brings a run the verdict about its gate, once there is one. */
+  async function decided(gate: GateSubject, request: ApprovalRequest): Promise<void> {
+    const verdict = await verdictOf(request)
+    if (verdict) await tell(gate, request.id, verdict)
+  }
+
+  return {
+    /** A run waits at a gate: asks for it, once. */
+    async request(run: string, path: string, signal: string, asked: unknown): Promise<void> {
+      const gate: GateSubject = {kind: 'gate', run, path, signal}
+      const earlier = await approvals.findBySubject(gate)
+      if (earlier) return decided(gate, earlier)
+      // Withdrawn before it was asked for: the two jobs may come in any order.
+      if (!(await isAwaited(gate))) return
+      const verdict = await ask(gate, question.parse(asked)).catch((error: unknown) => refusalOf(error))
+      if (verdict) return tell(gate, `${run} ${signal}`, verdict)
+      if (!(await isAwaited(gate))) await withdraw(gate)
+    },
+
+    /** The run does not wait at this gate any more. */
+    withdraw: (run: string, signal: string) => withdraw({kind: 'gate', run, path: '', signal}),
+
+    decided,
+
+    /** The request that a run waits for at a gate. */
+    requestAt: (run: string, signal: string) =>
+      approvals.findBySubject({kind: 'gate', run, path: '', signal}),
+  }
+}
+
+const NOT_NEEDED: Verdict = {approved: true, by: 'the policy', reason: 'No approval needed.'}
+
+/** What nobody can be asked about, or what can't be read any more, is a no; what may pass is tried again. */
+function refusalOf(error: unknown): Verdict {
+  if (!(error instanceof AppError)) throw error
+  return {approved: false, by: 'Signalbox', reason: toError(error).message}
+}
+
+/** One that nobody knows is taken for production. */
+function environmentOf(text: string): Environment {
+  return text === 'development' || text === 'staging' ? text : 'production'
+}

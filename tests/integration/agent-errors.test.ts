@@ -1,0 +1,141 @@
+import {randomUUID} from 'node:crypto'
+import {setTimeout as sleep} from 'node:timers/promises'
+import type pg from 'pg'
+import {afterEach, beforeEach, expect, test} from 'vitest'
+import {z} from 'zod'
+import {agentQueue} from '../../src/invocations/invocation.ts'
+import {createInvocationStore, type InvocationStore} from '../../src/invocations/store.ts'
+import {AppError} from '../../src/kernel/errors.ts'
+import {createNoticeStore} from '../../src/notifications/notice-store.ts'
+import {createNotices} from '../../src/notifications/notices.ts'
+import {createReplyStore} from '../../src/notifications/store.ts'
+import {silentLogger} from '../../src/platform/logger.ts'
+import {createPool} from '../../src/platform/postgres.ts'
+import type {JobProcessor, Queues, ReceivedJob} from '../../src/platform/queue.ts'
+import {defineAction, defineAgent, type Services} from '../../src/sdk/index.ts'
+import {createAgentErrors} from '../../src/worker/agent-error.ts'
+import {startAgentWorker} from '../../src/worker/agent-worker.ts'
+import {createTestDatabase, type TestDatabase} from '../support/database.ts'
+import {aChannel, noRules} from '../support/notices.ts'
+
+let database: TestDatabase
+let pool: pg.Pool
+let invocations: InvocationStore
+beforeEach(async () => {
+  database = await createTestDatabase()
+  pool = createPool({connectionString: database.url, onError: () => undefined})
+  invocations = createInvocationStore({pool})
+})
+afterEach(async () => {
+  await pool.end()
+  await database.drop()
+})
+
+/** Has the agent carry a command out that ends as told; answers what is recorded of it. */
+async function carriedOut(
+  run: (signal: AbortSignal) => Promise<never>,
+  {lastAttempt = true, timeoutMs = 5_000}: {readonly lastAttempt?: boolean; readonly timeoutMs?: number} = {},
+) {
+  const id = randomUUID()
+  const agent = defineAgent({
+    id: 'breaker',
+    name: 'Breaker',
+    description: 'Breaks',
+    queue: {concurrency: 1, timeoutMs},
+    actions: {
+      run: defineAction({
+        description: 'Breaks',
+        input: z.object({}),
+        run: (_input, {signal}) => run(signal),
+      }),
+    },
+  })
+  await invocations.record({
+    id,
+    source: 'discord',
+    sourceId: id,
+    command: 'break',
+    options: {},
+    actor: {kind: 'discord', id: '1', name: 'ada'},
+    agent: 'breaker',
+    action: 'run',
+    reply: {target: {kind: 'channel', channelId: '5'}, view: {state: 'running', title: 'queued'}},
+  })
+  let work: JobProcessor | undefined
+  const queues = {
+    work(queue: string, _options: unknown, processor: JobProcessor) {
+      expect(queue).toBe(agentQueue('breaker'))
+      work = processor
+      return {drain: async () => undefined, close: async () => undefined}
+    },
+  } as unknown as Queues
+  startAgentWorker({
+    agent,
+    queues,
+    pool,
+    invocations,
+    replies: createReplyStore({pool}),
+    notify: async () => undefined,
+    services: {} as Services,
+    runAttempt: async () => undefined,
+    tellError: createAgentErrors({
+      people: {
+        personOf: async account => (account.id === '1' ? {id: 'ada', roles: [], accounts: {}} : undefined),
+      },
+      notices: createNotices({
+        store: createNoticeStore({pool}),
+        channels: [aChannel('mail')],
+        rules: noRules,
+      }),
+    }),
+    observe: () => undefined,
+    clock: Date.now,
+    log: silentLogger,
+    lockMs: 10_000,
+    onCapacity: () => undefined,
+  })
+  const job = {id: 'j', name: 'run', data: {id}, attempt: 1, lastAttempt} as ReceivedJob
+  const failure = await Promise.resolve(work?.(job, new AbortController().signal)).then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  const {rows} = await pool.query<{said: string; title: string; content: {watchers: string[]} | null}>(
+    `select i.status || coalesce(': ' || (i.error ->> 'code'), '') as said, r.view ->> 'title' as title, n.content
+     from invocations i join replies r using (id) left join notices n on n.story = 'command:' || i.id
+     where i.id = $1`,
+    [id],
+  )
+  return {...rows[0], failure}
+}
+
+test('a crash of an agent ends the command, tells its person, and is announced, all in one', async () => {
+  const {said, title, content} = await carriedOut(() =>
+    Promise.reject(new Error('undefined is not a function')),
+  )
+  expect(said).toBe('failed: INTERNAL')
+  expect(title).toBe('/break failed on our side')
+  expect(content).toMatchObject({watchers: ['ada'], data: {error: 'agent breaker, action run: INTERNAL'}})
+  expect(JSON.stringify(content)).not.toContain('not a function')
+})
+
+test('so does one that takes too long', async () => {
+  const {said, content} = await carriedOut(
+    signal => sleep(60_000, undefined, {signal}).then(() => Promise.reject(new Error('late'))),
+    {timeoutMs: 50},
+  )
+  expect(said).toBe('failed: TIMED_OUT')
+  expect(content).not.toBeNull()
+})
+
+test('a refusal is the person’s own affair, and what may pass is tried again first', async () => {
+  const refused = await carriedOut(() => Promise.reject(new AppError('INVALID_INPUT', 'No.')))
+  expect(refused).toMatchObject({said: 'failed: INVALID_INPUT', content: null})
+  const away = () => Promise.reject(new AppError('UPSTREAM_UNAVAILABLE', 'GitHub is away.'))
+  const first = await carriedOut(away, {lastAttempt: false})
+  expect(first).toMatchObject({said: 'running', content: null})
+  expect(first.failure).toBeInstanceOf(AppError)
+  expect(await carriedOut(away)).toMatchObject({
+    said: 'failed: UPSTREAM_UNAVAILABLE',
+    content: {watchers: ['ada']},
+  })
+})
