@@ -140,7 +140,10 @@ export default defineAgent({
         } = context
         const target = pipelines.target(name)
         const {repository: of, workflow: file, inputs} = target
-        const run = await startOnce({repository: of, workflow: file, ref: at ?? target.ref, inputs}, context)
+        const run = await startOnce(
+          {repository: of, workflow: file, ref: at ?? target.ref, inputs, target: target.name},
+          context,
+        )
         const title = `${target.name} → ${target.environment}`
         const onChange = showJobs(title, run, context)
         const report = await pipelines.follow(run, {signal, onChange})

@@ -281,9 +281,9 @@ async function ship(
     services: {pipelines},
     signal,
   } = context
-  const {repository, workflow, inputs} = target
+  const {name: to, repository, workflow, inputs} = target
   const ref = await refFor({repository, sha: commit, prefer: prefer ?? target.ref}, context)
-  const run = await startOnce({repository, workflow, ref, inputs}, context)
+  const run = await startOnce({repository, workflow, ref, inputs, target: to, sha: commit}, context)
   const title = titleOf(target)
   const onChange = showJobs(title, run, context)
   const report = await pipelines.follow(run, {signal, onChange, sha: commit})

@@ -47,6 +47,7 @@ const agent: AgentDefinition = defineAgent({
     nothing: defineAction({
       description: 'Answers at once',
       input: z.object({n: z.int()}),
+      pure: true,
       async run({n}) {
         return {kind: 'replied', reply: {state: 'ok', title: 'done'}, output: {n}}
       },

@@ -41,6 +41,7 @@ const STATUS: Readonly<Record<RefusalCode, number>> = {
   FORGED: 403,
   WRONG_CODE: 403,
   NO_CODE: 403,
+  EDITED: 409,
 }
 
 /**

@@ -94,6 +94,7 @@ const STATUS: Readonly<Record<RefusalCode, number>> = {
   FORGED: 403,
   WRONG_CODE: 403,
   NO_CODE: 403,
+  EDITED: 409,
   JUSTIFICATION_REQUIRED: 400,
 }
 

@@ -104,7 +104,12 @@ export function projectRoutes({
           about: {
             summary: 'Where Linear sends the admin back to: what was begun comes back once',
             query: answer,
-            answers: {200: {description: 'a sentence', content: PAGE}},
+            answers: {
+              200: {description: 'installed', content: PAGE},
+              403: {description: 'Linear did not let us in', content: PAGE},
+              404: {description: 'nothing was begun', content: PAGE},
+              502: {description: 'Linear gave no token', content: PAGE},
+            },
           },
         },
       },

@@ -287,8 +287,7 @@ function use(state: ApprovalState, {at, rolesNow, bound}: Extract<ApprovalEvent,
       redeemed: {kind: 'void', changes},
     }
   }
-  const entitled = entitledRoles(state)
-  const standing = state.decisions.filter(each => holdsOne(rolesNow.get(each.principal), entitled))
+  const standing = standingOf(state, rolesNow)
   if (!isEnough(state.required, standing, rolesNow)) {
     const gone = state.decisions.filter(each => !standing.includes(each)).map(({principal}) => principal)
     return stop(
@@ -302,6 +301,16 @@ function use(state: ApprovalState, {at, rolesNow, bound}: Extract<ApprovalEvent,
     lines: [{action: 'use', actor: US}],
     redeemed: {kind: 'go'},
   }
+}
+
+/** Whether those who approved it hold, by their roles now, what it takes. */
+export function stillHolds(state: ApprovalState, rolesNow: RolesNow): boolean {
+  return isEnough(state.required, standingOf(state, rolesNow), rolesNow)
+}
+
+function standingOf(state: ApprovalState, rolesNow: RolesNow): readonly Decision[] {
+  const entitled = entitledRoles(state)
+  return state.decisions.filter(each => holdsOne(rolesNow.get(each.principal), entitled))
 }
 
 function isEnough(required: Requirement, decisions: readonly Decision[], roles: RolesNow): boolean {

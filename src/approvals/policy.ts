@@ -68,6 +68,22 @@ export function requirementOf(
   }
 }
 
+/**
+ * What these persons can't make up among them, even with those who are called in later, and how many of them could help
+ * with it: `2 of team_lead, tech_lead`, 1. Undefined: nothing is lacking.
+ */
+export function lackingApprovers(
+  {approvers, roles, including, escalateTo}: Requirement,
+  persons: readonly {readonly roles: readonly string[]}[],
+): {readonly what: string; readonly count: number} | undefined {
+  const holding = (some: readonly string[]) =>
+    persons.filter(person => person.roles.some(role => some.includes(role))).length
+  const count = holding([...roles, ...escalateTo])
+  if (count < approvers) return {what: `${approvers} of ${roles.join(', ')}`, count}
+  if (including.length > 0 && holding(including) === 0) return {what: including.join(' or '), count: 0}
+  return undefined
+}
+
 /** Whoever may approve anything here, at whatever level. */
 export function rolesThatApprove(policies: ReadonlyMap<RiskLevel, ApprovalPolicy>): readonly string[] {
   const levels = Object.keys(DEFAULT_REQUIREMENTS) as RiskLevel[]

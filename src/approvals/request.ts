@@ -174,7 +174,10 @@ export interface Vote {
 }
 
 /** An attempt that its surface itself turned away, before anything was judged. */
-export interface TurnedAway extends Pick<Vote, 'id' | 'account' | 'decision' | 'surface' | 'key' | 'evidence'> {
+export interface TurnedAway extends Pick<
+  Vote,
+  'id' | 'account' | 'decision' | 'surface' | 'key' | 'evidence'
+> {
   readonly code: RefusalCode
   /** Why, for whoever reads the history. */
   readonly note: string
@@ -198,6 +201,8 @@ export type RefusalCode =
   | 'WRONG_CODE'
   /** There was nothing to prove it by: lapsed, tried too often, or never asked for. */
   | 'NO_CODE'
+  /** Others may have read something else before: it was changed since. */
+  | 'EDITED'
 
 export type VoteOutcome =
   /** It counts; `request` is the record after it, decided or still waiting for others. */

@@ -17,6 +17,7 @@ import {
   decide,
   entitledRoles,
   nextAt,
+  stillHolds,
   timesOf,
   type ApprovalEvent,
   type ApprovalState,
@@ -28,7 +29,7 @@ import {
 import {digestOf} from './digest.ts'
 import type {ApprovalMetrics} from './metrics.ts'
 import {APPROVAL_OUTCOMES_QUEUE, jobsOf} from './outcomes.ts'
-import {requirementOf} from './policy.ts'
+import {lackingApprovers, requirementOf} from './policy.ts'
 import type {
   ApprovalRequest,
   HistoryEntry,
@@ -71,6 +72,8 @@ export interface ApprovalService extends Approvals {
   findByTask(taskId: string): Promise<ApprovalRequest | undefined>
   /** What was asked about this very subject. */
   findBySubject(subject: Subject): Promise<ApprovalRequest | undefined>
+  /** Approvals of a run's gates that were used and that their approvers could still give, the last one first. */
+  usedBy(db: Db, run: string): Promise<readonly ApprovalRequest[]>
   /** Where in Linear it is told from now on: its message in Discord leads there. */
   toldInLinear(id: string, issue: NonNullable<ApprovalRequest['linear']>): Promise<void>
   /** Gives word to what waited once more, should it have missed the first. */
@@ -260,21 +263,19 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
   /** Throws NOT_PERMITTED when all who may come to decide it can't make it up among them. */
   async function assertDecidable(
     db: Db,
-    {roles, escalateTo, approvers, including}: Requirement,
+    required: Requirement,
     requester: string | undefined,
   ): Promise<void> {
-    const holders = await people.holding([...new Set([...roles, ...escalateTo])], db)
-    const others = holders.filter(({id}) => id !== requester)
-    const lacking =
-      others.length < approvers
-        ? `${approvers} of ${roles.join(', ')}`
-        : including.length > 0 && !others.some(person => holdsOne(person.roles, including))
-          ? including.join(' or ')
-          : undefined
-    if (lacking === undefined) return
+    const holders = await people.holding([...new Set([...required.roles, ...required.escalateTo])], db)
+    const lacking = lackingApprovers(
+      required,
+      holders.filter(({id}) => id !== requester),
+    )
+    if (!lacking) return
+    const {what, count} = lacking
     throw new AppError(
       'NOT_PERMITTED',
-      `This needs approval by ${lacking}, and besides who asks there ${others.length === 1 ? 'is' : 'are'} only ${others.length}. An admin can add principals with these roles to signalbox.yaml.`,
+      `This needs approval by ${what}, and besides who asks there ${count === 1 ? 'is' : 'are'} only ${count}. An admin can add principals with these roles to signalbox.yaml.`,
     )
   }
 
@@ -343,6 +344,13 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
 
     findBySubject: subject => store.findBySubject(pool, subject),
 
+    async usedBy(db, run) {
+      const standing: ApprovalState[] = []
+      for (const state of await store.usedBy(db, run))
+        if (stillHolds(state, await rolesOf(db, state))) standing.push(state)
+      return standing
+    },
+
     async toldInLinear(id, issue) {
       await transaction(pool, async db => {
         const state = await store.lock(db, id)
@@ -377,8 +385,4 @@ function outcomeOf({refusal, state}: Decided): VoteOutcome {
 function outcomeOfEarlier({earlier: {action, note, metadata}, state}: Repeated): VoteOutcome {
   if (action !== 'refuse') return {kind: 'counted', request: state}
   return {kind: 'refused', code: metadata['code'] as RefusalCode, message: note ?? '', request: state}
-}
-
-function holdsOne(held: readonly string[], roles: readonly string[]): boolean {
-  return held.some(role => roles.includes(role))
 }

@@ -81,6 +81,17 @@ export function createApprovalStore({pool}: {readonly pool: Pool}) {
     /** The latest request about a deployment or a run. */
     findByTask: (taskId: string) => one(pool, 'task_id = $1 order by created_at desc limit 1', [taskId]),
 
+    /** Those of a run's gates that were approved and used, the last one first. */
+    async usedBy(db: Db, run: string): Promise<readonly ApprovalState[]> {
+      const {rows} = await db.query<ApprovalRow>(
+        `select ${COLUMNS} from approval_requests
+         where task_id = $1 and subject ->> 'kind' = 'gate' and status = 'approved' and used_at is not null
+         order by used_at desc`,
+        [run],
+      )
+      return rows.map(toState)
+    },
+
     /** Takes the request's row for the rest of the transaction. */
     async lock(db: Db, id: string): Promise<ApprovalState | undefined> {
       const {rows} = await db.query<ApprovalRow>({

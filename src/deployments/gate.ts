@@ -42,6 +42,8 @@ export interface DeploymentGateOptions {
   readonly takesApproval: (risk: Risk) => boolean
   /** Freezes and broken glass. */
   readonly guard: Guard
+  /** A target's project, whose watchers hear of its requests. */
+  readonly projectOf: (target: string) => string | undefined
   /** Where the command was given. */
   readonly channelOf: (correlationId: string) => Promise<string | undefined>
   /** Where the request's message is, once it is there. */
@@ -123,6 +125,7 @@ export function createDeploymentGate(options: DeploymentGateOptions) {
       const at = clock()
       if (phase !== 'inspecting' || !gate) return {type: 'look-failed', at}
       const title = `${target} → ${environment}`
+      const project = options.projectOf(target)
       if (seen.kind === 'let-through') {
         const subject = `deployment:${correlationId}`
         const met = await guard.pass(db, {environment, person: seen.person, subject, title, now: at})
@@ -146,6 +149,7 @@ export function createDeploymentGate(options: DeploymentGateOptions) {
             repository: request.repository,
             ref: request.ref,
             sha: release.sha,
+            ...(project === undefined ? {} : {project}),
           },
           requester,
           risk: assess(environment),

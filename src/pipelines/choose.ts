@@ -18,6 +18,25 @@ export function chooseWorkflow(files: readonly string[], pipeline: string): stri
   return undefined
 }
 
+/**
+ * The targets that a start of this workflow may ship to: the one that is named, if it is shipped to that way, or else all
+ * that are.
+ */
+export function targetsShipped<T extends ShippedThrough & {readonly name: string}>(
+  targets: readonly T[],
+  {repository, workflow, target}: ShippedThrough & {readonly target?: string | undefined},
+): readonly T[] {
+  const same = (one: string, other: string) => one.toLowerCase() === other.toLowerCase()
+  const all = targets.filter(one => same(one.repository, repository) && same(one.workflow, workflow))
+  const named = all.filter(({name}) => name === target)
+  return named.length > 0 ? named : all
+}
+
+interface ShippedThrough {
+  readonly repository: string
+  readonly workflow: string
+}
+
 /** Of each workflow the newest, in the order given: newest first. */
 export function newestOfEach(runs: readonly PastRun[]): readonly PastRun[] {
   return runs.filter((run, index) => runs.findIndex(other => other.workflow === run.workflow) === index)

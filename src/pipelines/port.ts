@@ -7,8 +7,15 @@ import type {Clock} from '../kernel/clock.ts'
 import {AppError} from '../kernel/errors.ts'
 import type {Logger} from '../platform/logger.ts'
 import {redactText} from '../platform/redact.ts'
-import type {PastRun, PipelinesPort, ShippingTarget, StartedRun, TargetSummary} from '../sdk/index.ts'
-import {chooseWorkflow, lastGood, newestOfEach} from './choose.ts'
+import type {
+  PastRun,
+  PipelinesPort,
+  RunStep,
+  ShippingTarget,
+  StartedRun,
+  TargetSummary,
+} from '../sdk/index.ts'
+import {chooseWorkflow, lastGood, newestOfEach, targetsShipped} from './choose.ts'
 import {createCommitRefs, unseenRepository} from './commit-refs.ts'
 import {causeOf, diagnose, type Evidence} from './diagnose.ts'
 import {createFollower, type Patience} from './follow.ts'
@@ -28,6 +35,15 @@ export interface ConfiguredTarget extends TargetSummary {
   readonly verify: {readonly frontend?: string; readonly api?: string}
 }
 
+/** A target that is about to be shipped to. */
+export interface Shipment {
+  readonly target: Pick<TargetSummary, 'name' | 'repository' | 'environment'>
+  /** Undefined: whatever the branch or tag holds by then. */
+  readonly sha: string | undefined
+  /** Undefined: no run asks for it. */
+  readonly step: RunStep | undefined
+}
+
 export interface GithubHosts {
   readonly code: CodeHost
   readonly repository: RepositoryHost
@@ -39,6 +55,7 @@ export function createPipelines({
   targets,
   defaultRepository,
   allowWrites,
+  permit,
   patience,
   clock,
   log,
@@ -48,6 +65,8 @@ export function createPipelines({
   readonly defaultRepository: string | undefined
   /** ALLOW_SECRET_WRITES: variables may be changed. */
   readonly allowWrites: boolean
+  /** Asked before the workflow of a target is started. @throws NOT_PERMITTED where it may not be shipped to. */
+  readonly permit: (shipment: Shipment) => Promise<void>
   readonly patience: Patience
   readonly clock: Clock
   readonly log: Logger
@@ -121,7 +140,11 @@ export function createPipelines({
     refAt: async query => refs().refAt(query),
     tag: async change => refs().tag(change),
 
-    dispatch: async request => following().dispatch(request),
+    async dispatch(request) {
+      const {sha, step} = request
+      for (const target of targetsShipped(targets, request)) await permit({target, sha, step})
+      return following().dispatch(request)
+    },
     find: async request => following().find(request),
     follow: async (run, how) => following().follow(run, how),
 

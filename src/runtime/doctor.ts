@@ -1,11 +1,13 @@
 import {REST} from '@discordjs/rest'
 import {Routes, type APIApplication, type APIGuild} from 'discord-api-types/v10'
 import {Octokit} from 'octokit'
+import {lackingApprovers, requirementOf} from '../approvals/policy.ts'
+import {assess} from '../approvals/risk.ts'
 import {createMailer} from '../integrations/email/mailer.ts'
 import {openSdkLinear} from '../integrations/linear/sdk-linear.ts'
 import {systemClock} from '../kernel/clock.ts'
 import {describeIntegrations} from '../platform/config/integrations.ts'
-import type {Config} from '../platform/config/config.ts'
+import type {Config, Principal} from '../platform/config/config.ts'
 import {createPool} from '../platform/postgres.ts'
 
 /** One thing looked at: what was found, and where to click when it is not right. */
@@ -21,12 +23,45 @@ const WITHIN_MS = 10_000
 export async function examine(config: Config, databaseUrl: string): Promise<readonly Finding[]> {
   return [
     ...describeIntegrations(config).map(what => ({ok: true, what})),
+    ...examineApprovers(config),
     ...(await examineDatabase(databaseUrl)),
     ...(await examineDiscord(config)),
     ...(await examineGithub(config)),
     ...(await examineLinear(config)),
     ...(await examineMail(config)),
   ]
+}
+
+/** Whether the principals can make up what a deploy to each guarded target takes. */
+export function examineApprovers({
+  targets,
+  principals,
+  approvalPolicies,
+}: Pick<Config, 'targets' | 'principals' | 'approvalPolicies'>): Finding[] {
+  const deciding = principals.filter(hasWayToDecide)
+  return [...targets.values()].flatMap(({name, environment}): Finding[] => {
+    const required = requirementOf(assess({operation: 'deploy', environment}).level, approvalPolicies)
+    if (required.approvers === 0) return []
+    const lacking = lackingApprovers(required, deciding)
+    if (!lacking)
+      return [{ok: true, what: `target ${name}: its ${counted(required.approvers, 'approver')} can be found`}]
+    const {what, count} = lacking
+    return [
+      {
+        ok: false,
+        what: `target ${name}: needs ${what}; ${count === 0 ? 'no principal has' : `only ${counted(count, 'principal')} ${count === 1 ? 'has' : 'have'}`} such a role and an account or token to decide with`,
+        next: 'add them to principals in signalbox.yaml; nobody approves what they asked for themselves',
+      },
+    ]
+  })
+}
+
+function hasWayToDecide({discord, linear, email, tokenHash}: Principal): boolean {
+  return [discord, linear, email, tokenHash].some(way => way !== undefined)
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
 async function examineDatabase(connectionString: string): Promise<Finding[]> {

@@ -74,6 +74,8 @@ import {createGates, type Gates} from '../workflows/gates.ts'
 import {createLaunch, type Launch} from '../workflows/launch.ts'
 import {createRunsPort} from '../workflows/port.ts'
 import {createRunEnds} from '../workflows/run-ends.ts'
+import {createShipmentStore} from '../workflows/shipment-store.ts'
+import {createShipments} from '../workflows/shipments.ts'
 import type {AgentDefinition, CommandDefinition, Services} from '../sdk/index.ts'
 import {openCoordination, type Coordination} from './coordination.ts'
 import {openLinearHub, type HouseLinear} from './linear.ts'
@@ -295,6 +297,7 @@ export async function buildHouse(options: {
       assess: assessDeploy,
       takesApproval,
       guard,
+      projectOf: target => config.targets.get(target)?.project,
       channelOf: async id => (await replies.messageOf(id))?.channelId,
       async addressOf(id) {
         const {channelId, messageId} = (await replies.messageOf(id)) ?? {}
@@ -359,6 +362,16 @@ export async function buildHouse(options: {
     targets,
     defaultRepository: config.github?.repository,
     allowWrites: config.admin.allowSecretWrites,
+    permit: createShipments({
+      pool,
+      store: createShipmentStore({pool}),
+      approvals,
+      people,
+      askers: followerStore,
+      guard,
+      takesApproval,
+      clock,
+    }),
     patience: {discoveryMs: config.runs.discoveryTimeoutMs, pollMs: config.runs.pollIntervalMs},
     clock,
     log,

@@ -4,11 +4,22 @@ import type {Actor} from './actor.ts'
 import type {Reply} from './reply.ts'
 import type {Services} from './services.ts'
 
+/** The step of a workflow's run that an action is performed for. */
+export interface RunStep {
+  readonly run: string
+  /** Names the step within its run. */
+  readonly path: string
+  /** What the step had done is to be undone. */
+  readonly undoes: boolean
+}
+
 /** What an action is handed besides its input. Nothing else: an agent has no globals to reach for. */
 export interface ActionContext {
   readonly actor: Actor
   /** The invocation's id: the same from the Discord interaction to the GitHub run. */
   readonly correlationId: string
+  /** Left out: no run asks for it. */
+  readonly step?: RunStep
   /** Aborted when the work was cancelled, timed out, or this worker lost its claim to it. */
   readonly signal: AbortSignal
   readonly services: Services

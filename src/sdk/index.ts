@@ -8,6 +8,7 @@ export {
   type ActionResult,
   type AgentDefinition,
   type EffectSteps,
+  type RunStep,
 } from './agent.ts'
 export {diagnosisAction} from './diagnosis.ts'
 export {explanationAction} from './explanation.ts'

@@ -2,6 +2,7 @@ import type {AccountsPort} from './accounts.ts'
 import type {Actor} from './actor.ts'
 import type {ApprovalsPort} from './approvals.ts'
 import type {BreakGlassPort} from './break-glass.ts'
+import type {RunStep} from './agent.ts'
 import type {Reply, ReplyState} from './reply.ts'
 
 /** What commands and agents may ask of the house. Handed in by src/runtime/; small on purpose. */
@@ -245,6 +246,11 @@ export interface DispatchRequest {
   /** A branch or tag: GitHub starts no workflow at a bare commit. */
   readonly ref: string
   readonly inputs?: Readonly<Record<string, string>>
+  /** The target it ships to. Left out, it counts as shipping to each target that is shipped to through the workflow. */
+  readonly target?: string
+  /** The only commit that it may run, where the caller holds it to one. */
+  readonly sha?: string
+  readonly step?: RunStep
   readonly correlationId: string
   readonly requester: string
   readonly signal: AbortSignal
@@ -368,7 +374,7 @@ export interface PipelinesPort {
   }): Promise<string>
   /**
    * Sends the request once. Where its answer is lost, the run is looked for; not found, it is UPSTREAM_REFUSED with the
-   * advice to look before trying again.
+   * advice to look before trying again. @throws NOT_PERMITTED where it would ship what its run has no approval for.
    */
   dispatch(request: DispatchRequest): Promise<StartedRun>
   /** The run of a dispatch that may have got through. Looks as long as GitHub may take to list a new run. */

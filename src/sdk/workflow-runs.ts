@@ -15,11 +15,14 @@ export function startOnce(
     readonly workflow: string
     readonly ref: string
     readonly inputs?: Readonly<Record<string, string>>
+    readonly target?: string
+    readonly sha?: string
   },
-  {services: {pipelines}, effect, signal, correlationId, actor}: ActionContext,
+  {services: {pipelines}, effect, signal, correlationId, step, actor}: ActionContext,
 ): Promise<StartedRun> {
   const request = (id: string) => ({
     ...what,
+    ...(step ? {step} : {}),
     correlationId: `${correlationId}-${id.slice(0, 8)}`,
     requester: actor.name,
     signal,

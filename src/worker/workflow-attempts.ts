@@ -80,7 +80,9 @@ export function createAttemptRunner({
     })
     try {
       const message = await correlation
-        .run(call.correlationId, () => actions.run(call, {signal: ends, effect}))
+        .run(call.correlationId, () =>
+          actions.run(call, {signal: ends, effect, step: {run, path, undoes: call.compensation}}),
+        )
         .then(
           output => succeeded(path, attempt, output, clock()),
           (error: unknown) => failed(path, attempt, error, clock()),

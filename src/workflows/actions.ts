@@ -20,7 +20,7 @@ export interface Actions {
   /** How many of the agent's attempts may go on at a time for the runs of this process. */
   capacity(agent: string): number
   /** Rejects with what went wrong. Must heed the signal: what goes on after its abort can begin no more effects. */
-  run(request: ActionRequest, context: Pick<ActionContext, 'signal' | 'effect'>): Promise<Json>
+  run(request: ActionRequest, context: Pick<ActionContext, 'signal' | 'effect' | 'step'>): Promise<Json>
 }
 
 const MAX_OUTPUT_CHARS = 262_144
@@ -40,7 +40,7 @@ export function agentActions({
 
     capacity: agent => agents.get(agent)?.queue.concurrency ?? 1,
 
-    async run({agent, action, input, correlationId, workflow}, {signal, effect}) {
+    async run({agent, action, input, correlationId, workflow}, {signal, effect, step}) {
       const definition = agents.get(agent)?.actions[action]
       if (!definition) throw new AppError('INVARIANT_BROKEN', `Agent ${agent} has no action ${action}.`)
       const parsed = definition.input.safeParse(input)
@@ -55,6 +55,7 @@ export function agentActions({
         // No person's id has this form: a workflow can't be taken for one.
         actor: {kind: 'api', id: `workflow:${workflow}`, name: workflow},
         correlationId,
+        ...(step ? {step} : {}),
         signal,
         services,
         now: clock,

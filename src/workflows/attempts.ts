@@ -58,7 +58,10 @@ export function createAttempts({
       }
       const act = () =>
         correlation.run(correlationId, async () =>
-          actions.run({agent, action, input, correlationId, workflow}, {signal, effect}),
+          actions.run(
+            {agent, action, input, correlationId, workflow},
+            {signal, effect, step: {run: live.id, path, undoes: compensation}},
+          ),
         )
       slots.within(agent, signal, act).then(
         output => end(succeeded(path, attempt, output, clock())),

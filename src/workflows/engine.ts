@@ -69,6 +69,7 @@ export async function startEngine(options: EngineOptions) {
   const runs = new Map<string, Live>()
   const waiting = new Map<string, Set<(status: RunStatus) => void>>()
   const hints = new Map<string, NodeJS.Timeout>()
+  let turning: Promise<void> | undefined
   let state = 'working' as 'working' | 'draining' | 'closed'
   let reconciledAt = clock()
   const pins = createPins({store, definitions})
@@ -283,6 +284,46 @@ export async function startEngine(options: EngineOptions) {
     }
   }
 
+  /** Resolves in the next turn of the event loop, for all who wait at the same moment: so their commits meet. */
+  function nextTurn(): Promise<void> {
+    turning ??= new Promise(resolve =>
+      setImmediate(() => {
+        turning = undefined
+        resolve()
+      }),
+    )
+    return turning
+  }
+
+  /**
+   * What a run begins with. First steps without an effect outside need not wait for its creation: what they come to
+   * before the next turn of the event loop commits with it. Should it not be created, nothing has happened.
+   */
+  async function opening(
+    live: Live,
+    begin: Message,
+  ): Promise<{
+    readonly decision: Decision
+    /** It asks for nothing beside the run, and can commit with its creation. */
+    readonly whole: boolean
+    /** Attempts that are under way or over already. */
+    readonly begun: ReadonlySet<string>
+  }> {
+    const decision = decider.decideOn(live, [begin])
+    const whole = (await decider.ask(live, decision)) === undefined
+    const {effects} = decision
+    const harmless = effects.length > 0 && effects.every(effect => effect.kind === 'perform' && effect.pure)
+    if (!whole || !harmless) return {decision, whole, begun: new Set()}
+    perform(live, effects)
+    const begun = new Set(live.attempts.keys())
+    await nextTurn()
+    const ends = live.pending.splice(0)
+    const more = decider.decideOn(live, [begin, ...ends])
+    if ((await decider.ask(live, more)) === undefined) return {decision: more, whole, begun}
+    live.pending.unshift(...ends)
+    return {decision, whole, begun}
+  }
+
   /** False when the run has to be decided upon again first, or is not ours any more. */
   async function commit(live: Live, decision: Decision): Promise<boolean> {
     const {id, fence, seen, seq} = live
@@ -476,8 +517,7 @@ export async function startEngine(options: EngineOptions) {
       runs.set(id, live)
       let created = false
       try {
-        const decision = decider.decideOn(live, [{kind: 'begin', at}])
-        const whole = (await decider.ask(live, decision)) === undefined
+        const {decision, whole, begun} = await opening(live, {kind: 'begin', at})
         const {facts, parks} = decision
         created = whole
           ? await store.create(wanted, {facts, standing: decider.standing(decision, plan)})
@@ -488,7 +528,10 @@ export async function startEngine(options: EngineOptions) {
           live.seq = facts.length > 0 ? 1 : 0
           live.run = decision.run
           if (parks) park(live)
-          perform(live, decision.effects)
+          perform(
+            live,
+            decision.effects.filter(effect => effect.kind !== 'perform' || !begun.has(attemptKey(effect))),
+          )
           if (!live.gone) setTimer(live)
         } else {
           live.inbox.push({kind: 'begin', at})
@@ -496,8 +539,10 @@ export async function startEngine(options: EngineOptions) {
         return true
       } finally {
         live.turning = false
-        if (!created) leave(live)
-        else if (!live.gone && (live.inbox.length > 0 || live.pending.length > 0 || live.told))
+        if (!created) {
+          leave(live)
+          attempts.abandon(live)
+        } else if (!live.gone && (live.inbox.length > 0 || live.pending.length > 0 || live.told))
           void turn(live)
       }
     },

@@ -47,7 +47,7 @@ async function turnedAway({id}: {readonly id: string}): Promise<readonly string[
   const history = await world.approvals.history(id)
   return history
     .filter(({action}) => action === 'refuse')
-    .map(({actor, metadata}) => `${actor} ${String(metadata['code'])} ${String(metadata['decision'])}`)
+    .map(({actor, metadata}) => `${actor} ${metadata['code'] as string} ${metadata['decision'] as string}`)
 }
 const anyForm = (page: Page) => page.forms.map(({button}) => button)
 

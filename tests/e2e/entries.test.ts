@@ -73,6 +73,8 @@ const RULES: Readonly<
   'GET /health/live': 'everyone',
   'GET /health/ready': 'everyone',
   'GET /health/{id}': 'token',
+  'GET /linear/callback': 'link',
+  'GET /linear/projects': 'token',
   'GET /locks': 'token',
   'GET /metrics': 'metrics',
   'GET /openapi.json': 'token',
@@ -86,6 +88,7 @@ const RULES: Readonly<
   'POST /approve/{id}': 'person',
   'POST /capabilities/query': 'token',
   'POST /discord/interactions': 'signature',
+  'POST /linear/projects/{name}/install': 'token',
   'POST /locks/{resource}/force-unlock': 'token',
   'POST /register': 'token',
   'POST /reject/{id}': 'person',
@@ -95,7 +98,14 @@ const RULES: Readonly<
   'POST /runs/{id}/resume': 'token',
   'POST /runs/{id}/retry': 'token',
   'POST /webhooks/github': 'signature',
+  'POST /webhooks/linear': 'signature',
   'POST /workflows/execute': 'token',
+}
+const LINEAR = {
+  LINEAR_API_URL: 'http://127.0.0.1:9/graphql',
+  LINEAR_API_KEY: 'a-key-for-tests',
+  LINEAR_WEBHOOK_SECRET: 'a-secret-for-tests',
+  LINEAR_APPROVAL_HUB_ISSUE_ID: 'OPS-1',
 }
 const ruled = (...rules: readonly string[]) =>
   Object.keys(RULES).filter(entry => rules.includes(RULES[entry] ?? ''))
@@ -249,7 +259,7 @@ describe('a stranger', () => {
 
   test.each(ruled('signature'))('without a signature is refused %s', async entry => {
     const [method = '', path = ''] = entry.split(' ')
-    const api = await world.startMore({ROLES: 'api', DISCORD_PUBLIC_KEY: world.discord.publicKey})
+    const api = await world.startMore({ROLES: 'api', DISCORD_PUBLIC_KEY: world.discord.publicKey, ...LINEAR})
     const headers = {authorization: `Bearer ${API_TOKEN}`}
     expect((await fetch(`${api.url ?? ''}${path}`, {method, body: '{}', headers})).status).toBe(401)
     await api.stop()

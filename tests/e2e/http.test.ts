@@ -172,10 +172,10 @@ describe('the HTTP side of a running product', () => {
       expect(text).toMatch(/^bullmq_job_count\{queue="agent-deploy_client",state="completed"\} [1-9]/m)
     })
 
-    // Names that others gave: prom-client's and BullMQ's own exporter's, which their dashboards ask for, and the two
-    // gauges among the 19 that the contract names.
+    // Names that others gave: prom-client's and BullMQ's own exporter's, which their dashboards ask for, the two gauges
+    // among the 19 that the contract names, and that of the approvals' backlog.
     const borrowed =
-      /^(?:nodejs_active_(?:handles|requests|resources)_total|bullmq_job_count|agent_registry_(?:agents|capabilities)_total) /
+      /^(?:nodejs_active_(?:handles|requests|resources)_total|bullmq_job_count|agent_registry_(?:agents|capabilities)_total|hitl_approval_backlog_total) /
     const promtool = spawnSync('promtool', ['--version']).status === 0
     test.skipIf(!promtool)('promtool has nothing against the names we gave (needs promtool)', async () => {
       const {stdout, stderr} = spawnSync('promtool', ['check', 'metrics'], {
@@ -211,6 +211,9 @@ describe('the HTTP side of a running product', () => {
         '/agents/{id}',
         '/agents/{id}/heartbeat',
         '/agents/{id}/status',
+        '/approvals/pending',
+        '/approvals/{id}',
+        '/approve/{id}',
         '/capabilities/query',
         '/capabilities/search',
         '/discord/interactions',
@@ -219,11 +222,16 @@ describe('the HTTP side of a running product', () => {
         '/health/live',
         '/health/ready',
         '/health/{id}',
+        '/linear/callback',
+        '/linear/projects',
+        '/linear/projects/{name}/install',
         '/locks',
         '/locks/{resource}/force-unlock',
         '/metrics',
         '/openapi.json',
         '/register',
+        '/reject/{id}',
+        '/resume/{task_id}',
         '/runs',
         '/runs/{id}',
         '/runs/{id}/cancel',

@@ -261,7 +261,7 @@ function fallIll(): string {
 
 onBoth('self-healing', () => {
   test('from Discord: what is ill is brought back once, and the message tells it', async () => {
-    await open()
+    await open({yaml: DEFAULT_YAML})
     const good = fallIll()
     const talk = await world.ada.runs(
       '/workflow action:run workflow:self-healing input:environment=development target=client',
@@ -276,7 +276,7 @@ onBoth('self-healing', () => {
   })
 
   test('over HTTP: of two at once the second finds that all is well', async () => {
-    await open()
+    await open({yaml: DEFAULT_YAML})
     const good = fallIll()
     const start = () =>
       call('POST', '/workflows/execute', {workflow: 'self-healing', input: {environment: 'development'}})

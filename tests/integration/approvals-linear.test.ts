@@ -289,7 +289,11 @@ describe('with a key', () => {
     const after = await it.approvals.find(request.id)
     expect(after).toMatchObject({status: 'pending', decisions: []})
     const refused = (await it.approvals.history(request.id)).filter(({action}) => action === 'refuse')
-    expect(refused.map(({surface}) => surface)).toEqual(['linear', 'linear'])
+    expect(refused.map(({actor, surface, metadata}) => [actor, surface, metadata['code']])).toEqual([
+      ['tina', 'linear', 'EDITED'],
+      [`linear:${it.person('stranger').id}`, 'linear', 'UNKNOWN_PERSON'],
+      ['ada', 'linear', 'OWN_REQUEST'],
+    ])
     const answers = await it.replies(request.id)
     expect(answers).toHaveLength(3)
     expect(answers).toContain('An edited comment does not decide anything. Please write a new one.')

@@ -20,7 +20,7 @@ beforeAll(async () => {
   pool = createPool({connectionString: database.url, onError: () => undefined})
 })
 beforeEach(async () => {
-  await pool.query('truncate arrivals, invocations, outbox cascade')
+  await pool.query('truncate arrivals, invocations, replies, outbox cascade')
   arrivals = createArrivalStore({pool})
   commands = createInvocationStore({pool})
 })

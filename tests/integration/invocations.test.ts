@@ -20,7 +20,7 @@ beforeAll(async () => {
   pool = createPool({connectionString: database.url, onError: () => undefined})
 })
 beforeEach(async () => {
-  await pool.query('truncate invocations, outbox cascade')
+  await pool.query('truncate invocations, replies, outbox cascade')
   // One of its own for each test, as for each process.
   store = createInvocationStore({pool})
 })

@@ -27,7 +27,7 @@ afterAll(async () => {
   await pool.end()
   await database.drop()
 })
-beforeEach(() => pool.query('truncate invocations, outbox cascade'))
+beforeEach(() => pool.query('truncate invocations, replies, outbox cascade'))
 
 const LEASE_MS = 60_000
 const view = (title: string): Reply => ({state: 'running', title})

@@ -5,7 +5,7 @@ import {createEndpoints} from '../../src/health/endpoints.ts'
 import {createOctokitCodeHost} from '../../src/integrations/github/octokit-code-host.ts'
 import {createOctokitRepositoryHost} from '../../src/integrations/github/octokit-repository-host.ts'
 import type {Json} from '../../src/kernel/json.ts'
-import {createPipelines, type ConfiguredTarget} from '../../src/pipelines/port.ts'
+import {createPipelines, type ConfiguredTarget, type Shipment} from '../../src/pipelines/port.ts'
 import {createSafeHttp} from '../../src/platform/safe-http.ts'
 import {createReviews} from '../../src/reviews/port.ts'
 import type {ActionContext, AgentDefinition, Reply, Services} from '../../src/sdk/index.ts'
@@ -47,6 +47,7 @@ export async function githubAgents(
   {
     targets = [CLIENT],
     allowWrites = false,
+    permit = async () => undefined,
     permissions = {
       metadata: 'read',
       actions: 'write',
@@ -58,6 +59,7 @@ export async function githubAgents(
   }: {
     readonly targets?: readonly ConfiguredTarget[]
     readonly allowWrites?: boolean
+    readonly permit?: (shipment: Shipment) => Promise<void>
     readonly permissions?: Readonly<Record<string, 'read' | 'write'>>
   } = {},
 ): Promise<GithubAgents> {
@@ -73,6 +75,7 @@ export async function githubAgents(
       targets,
       defaultRepository: 'acme/web',
       allowWrites,
+      permit,
       patience: {discoveryMs: DISCOVERY_MS, pollMs: POLL_MS},
       clock,
       log: {warn() {}, error() {}, info() {}, debug() {}} as never,

@@ -81,7 +81,7 @@ export function definitionsOf(known: readonly Definition[]): Definitions {
 
 export type TestAction = (
   request: ActionRequest,
-  context: Pick<ActionContext, 'signal' | 'effect'>,
+  context: Pick<ActionContext, 'signal' | 'effect' | 'step'>,
 ) => Promise<Json | undefined>
 
 /** Agents `tester` unless said, with these actions. */
@@ -126,6 +126,7 @@ export async function openWorkflows(
     sweepEveryMs,
     max = 10,
     instance = randomUUID(),
+    approvals,
   }: {
     readonly plans: readonly Definition[] | Definitions
     readonly actions: Actions
@@ -134,6 +135,8 @@ export async function openWorkflows(
     readonly sweepEveryMs?: number
     readonly max?: number
     readonly instance?: string
+    /** Who asks for what gates want approved; without it gates wait for the signal all the same. */
+    readonly approvals?: Parameters<typeof startWorkflowWorker>[0]['approvals']
   },
 ): Promise<TestWorkflows> {
   const warnings: string[] = []
@@ -169,7 +172,10 @@ export async function openWorkflows(
   })
   const workflows = createWorkflows({store, engine, definitions, clock: systemClock})
   const workers: QueueWorker[] = [
-    startWorkflowWorker({queues, workflows, tellEnd: async () => undefined, lockMs: 10_000}),
+    startWorkflowWorker({
+      ...{queues, workflows, tellEnd: async () => undefined, lockMs: 10_000},
+      ...(approvals ? {approvals} : {}),
+    }),
   ]
   return {
     instance,

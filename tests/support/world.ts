@@ -106,6 +106,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   }
   const logs: Record<string, unknown>[] = []
   const running: Running[] = []
+  let closing: Promise<void> | undefined
 
   async function startMore(extra: Readonly<Record<string, string>> = {}): Promise<Running> {
     const config = loadConfig({env: {...env, ...extra}, cwd: folder})
@@ -150,15 +151,19 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     app,
     logs,
     startMore,
-    async close() {
-      await Promise.all(running.map(one => one.stop()))
-      await discord.close()
-      await github.close()
-      const usedRedis = env['REDIS_URL']
-      if (usedRedis !== undefined) await forgetInstallation(usedRedis, await installationOf(database.url))
-      await database.drop()
-      await rm(folder, {recursive: true, force: true})
+    close() {
+      return (closing ??= close())
     },
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all(running.map(one => one.stop()))
+    await discord.close()
+    await github.close()
+    const usedRedis = env['REDIS_URL']
+    if (usedRedis !== undefined) await forgetInstallation(usedRedis, await installationOf(database.url))
+    await database.drop()
+    await rm(folder, {recursive: true, force: true})
   }
 }
 

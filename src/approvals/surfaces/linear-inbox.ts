@@ -54,7 +54,7 @@ export function createLinearInbox({
   clock,
   log,
 }: {
-  readonly approvals: Pick<Approvals, 'vote' | 'question' | 'find'>
+  readonly approvals: Pick<Approvals, 'vote' | 'turnAway' | 'question' | 'find'>
   readonly people: Pick<People, 'personOf'>
   readonly claimCode: (claim: {readonly account: Account; readonly code: string}) => Promise<Claim>
   /** Takes a pending request back, and with it what waits for it; false when it does not wait any more. */
@@ -132,15 +132,25 @@ export function createLinearInbox({
     const thread = await store.threadAt({issueId, parentId})
     if (!edited) await takeCodes(comment, issueId, user.id)
     if (!thread || id === thread.rootId) return
+    const about = {account: {kind: 'linear', id: user.id}, evidence: {comment: id}} as const
     const command = commandIn(body)
     // Nobody can say what stood there when others read it.
     const said: LinearCommand = edited && command.kind !== 'none' ? {kind: 'unclear'} : command
+    if (edited && (command.kind === 'approve' || command.kind === 'deny'))
+      await approvals.turnAway({
+        ...about,
+        id: thread.approvalId,
+        decision: command.kind === 'approve' ? 'approve' : 'reject',
+        surface: 'linear',
+        code: 'EDITED',
+        note: 'the comment was edited before it was read',
+        key: `linear:${key}`,
+      })
     await take({
+      ...about,
       key,
       request: thread.approvalId,
-      account: {kind: 'linear', id: user.id},
       command: said,
-      evidence: {comment: id},
       answer: edited
         ? () => replier(thread, key)('An edited comment does not decide anything. Please write a new one.')
         : replier(thread, key),

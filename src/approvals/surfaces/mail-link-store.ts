@@ -105,9 +105,7 @@ export function createMailLinkStore({pool}: {readonly pool: Pool}) {
      */
     async takeTry(
       tokenHash: Buffer,
-    ): Promise<
-      {readonly hash: Buffer; readonly codesSent: number; readonly triesLeft: number} | undefined
-    > {
+    ): Promise<{readonly hash: Buffer; readonly codesSent: number; readonly triesLeft: number} | undefined> {
       const {rows} = await pool.query<{code_hash: Buffer; codes_sent: number; code_tries: number}>(
         `update approval_links set code_tries = code_tries + 1
          where token_hash = $1 and used_at is null and expires_at > now()

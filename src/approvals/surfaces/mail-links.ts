@@ -13,7 +13,7 @@ const CODE_VALID_MS = 10 * 60_000
 /** Between two codes of one link. */
 const CODE_PAUSE_MS = 30_000
 /** Attempts of one kind that are turned away within it are one line of the history. */
-const SAME_ATTEMPT_MS = 1
+const SAME_ATTEMPT_MS = 60_000
 const TOKEN = /^[\w-]{43}$/
 
 export type LinkDecision = 'approve' | 'reject'
@@ -210,7 +210,7 @@ export function createMailLinks({
         if (!timingSafeEqual(tried.hash, codeHash(token, given.code ?? ''))) {
           const {codesSent, triesLeft} = tried
           const note = `not the code that was sent; tries left: ${triesLeft}`
-          await turnAway(link, {code: 'WRONG_CODE', note, evidence, attempt: `${codesSent}`})
+          await turnAway(link, {code: 'WRONG_CODE', note, evidence, attempt: `${codesSent}.${triesLeft}`})
           log.warn({approvalId: request.id, person, triesLeft}, 'a wrong code for a link')
           return {kind: 'wrong-code', triesLeft}
         }

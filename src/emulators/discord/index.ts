@@ -79,6 +79,8 @@ export interface DiscordEmulator {
     name: string,
     options?: {id?: string; roles?: readonly string[]; admin?: boolean; takesDirectMessages?: boolean},
   ): Person
+  /** What a client shows for a mention of this member, role or channel; undefined for ids of nothing here. */
+  readonly nameOf: (id: string) => string | undefined
   /** The commands of the guild and the global ones, as registered now. */
   readonly registrations: readonly APIApplicationCommand[]
   readonly registrationCalls: Readonly<RegistrationCalls>
@@ -248,6 +250,10 @@ export async function startDiscordEmulator(options: DiscordEmulatorOptions = {})
     },
     person: (name, who) =>
       createPerson({world, messages, commands, interactions}, world.memberNamed(name, who)),
+    nameOf(id) {
+      const user = id === world.bot.id ? world.bot : world.members.get(id)?.user
+      return (user?.username ?? (world.roles.get(id) ?? world.channels.get(id))?.name)?.replace(/^@/, '')
+    },
     get registrations() {
       return commands.available()
     },

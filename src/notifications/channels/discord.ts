@@ -79,7 +79,7 @@ export function describe(notice: Notice, mentions: readonly string[]): Reply {
     title: ellipsis(plain(notice.title, 100), 120),
     lines: [
       ...(note === undefined ? [] : [plain(note, 500)]),
-      `${code(shortId(notice.correlationId))} · ${timestamp(notice.at)}`,
+      `${code(shortId(notice.correlationId))} · ${timestamp(notice.at)} · #${notice.seq}`,
     ],
     ...(mentions.length > 0 ? {mentions} : {}),
     ...(url === undefined ? {} : {controls: [{kind: 'link', label: 'Open ↗', url}]}),

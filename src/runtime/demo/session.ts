@@ -22,20 +22,19 @@ export interface Session {
   suggest(line: string): Promise<readonly Suggestion[]>
 }
 
+/** No more than what an 80 by 24 terminal shows above its prompt. */
 export const HELP = [
   'Type slash commands as in Discord; Tab completes them, Enter sends them.',
+  '  /agents                                      who works here',
+  '  /status-digest period:weekly                 what ran, and how it went',
+  '  /deploy-client wait:true                     deploy, follow it to its end',
+  '  /deploy-client target:production ref:v1.4.0  what two persons have to approve',
+  '  /cancel id:…                                 stop one of yours (Tab helps)',
+  '  /approvals                                   what waits for a decision',
+  '  /locks · /help                               what is locked; what you may run',
   '',
-  '  /agents                                    who works here',
-  '  /status-digest period:weekly               what ran, and how it went',
-  '  /deploy-client wait:true                   deploy, follow it to its end',
-  '  /deploy-client wait:true target:production ref:v1.4.0',
-  '  /cancel id:…                               stop one of yours (Tab lists them)',
-  '  /approvals                                 what waits for a decision',
-  '  /locks                                     what is locked, and who waits for it',
-  '  /help                                      what the current person may run',
-  '',
-  '  as ben             be somebody else (ada, grace, hugo, cleo, …)',
-  '  press Cancel       press a button of the newest message that has it',
+  '  as hugo            be somebody else (ada, grace, ben, hugo, cleo, …)',
+  '  press Approve      press a button of the newest message that has it',
   '  write not today    fill in the form that a button such as Reject opens',
   '  kill worker        kill -9 the worker (or the bot) and start another',
   '  help · quit        this page · end the demo (Ctrl-C too)',

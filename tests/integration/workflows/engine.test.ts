@@ -81,6 +81,14 @@ const three = aPlan(
     aStep('c', doing('answer', {input: 'C' as never})),
   ),
 )
+const pureThree = aPlan(
+  'pure-three',
+  inSequence(
+    aStep('a', doing('answer', {input: 'A' as never, pure: true})),
+    aStep('b', doing('answer', {input: 'B' as never, pure: true})),
+    aStep('c', doing('answer', {input: 'C' as never, pure: true})),
+  ),
+)
 const gated = aPlan(
   'gated',
   inSequence(
@@ -138,6 +146,54 @@ test('three steps cost four statements alone, and less than one for each run whe
     }),
   )
   expect(sent.length / done).toBeLessThan(1)
+})
+
+test('a first step without an effect outside commits with the creation: three steps cost three statements', async () => {
+  const app = await open([pureThree])
+  const {workflows} = app
+  await workflows.ended((await workflows.start({workflow: 'pure-three', input: null})).id)
+  const sent = counted(app)
+  const {id} = await workflows.start({workflow: 'pure-three', input: null})
+  expect(await workflows.ended(id)).toBe('completed')
+  const alone = sent.filter(name => name !== 'workflows-renew' && name !== 'workflows-due')
+  expect(alone).toEqual(['workflows-create-one', 'workflows-commit-one', 'workflows-commit-one'])
+  expect(await workflows.get(id)).toMatchObject({status: 'completed', result: {a: 'A', b: 'B', c: 'C'}})
+})
+
+test('a start does not wait for a slow first step, and none begins twice', async () => {
+  let begun = 0
+  const slowly: TestAction = async ({input}) => {
+    begun++
+    await sleep(500)
+    return input
+  }
+  const slow = aPlan('slow', [
+    aStep('slow', doing('slowly', {pure: true})),
+    aStep('quick', doing('answer', {pure: true})),
+  ])
+  const {workflows} = await open([slow], {slowly})
+  const began = performance.now()
+  const {id} = await workflows.start({workflow: 'slow', input: null})
+  expect(performance.now() - began).toBeLessThan(400)
+  const steps = (await workflows.get(id))?.steps?.map(({id: step, status}) => `${step} ${status}`)
+  expect(steps).toEqual(['slow running', 'quick succeeded'])
+  expect(await workflows.ended(id)).toBe('completed')
+  expect(begun).toBe(1)
+})
+
+test('a first step that fails at once fails as it would later, and is tried again', async () => {
+  let tries = 0
+  const flaky: TestAction = async ({input}) => {
+    if (++tries === 1) throw new Error('not yet')
+    return input
+  }
+  const plan = aPlan('flaky', [
+    aStep('a', doing('flaky', {pure: true}), {retry: {max: 1, delayMs: 10, maxDelayMs: 10}}),
+  ])
+  const {workflows} = await open([plan], {flaky})
+  const {id} = await workflows.start({workflow: 'flaky', input: null})
+  expect(await workflows.ended(id)).toBe('completed')
+  expect((await workflows.get(id))?.steps?.map(({attempt}) => attempt)).toEqual([2])
 })
 
 test('the same source starts one run', async () => {

@@ -77,6 +77,16 @@ test('an attempt whose job the queue lost is sent again', async () => {
   expect(await sweep()).toBe(0)
 })
 
+test('knows the step that it is performed for', async () => {
+  const owner = await open(['tester'])
+  const {id} = await sent(owner)
+  const {serve} = await open(['far'], {note: async (_request, {step}) => ({...step})})
+  serve('far')
+  expect(await owner.workflows.ended(id)).toBe('completed')
+  const output = {run: id, path: 'only', undoes: false}
+  expect(await owner.workflows.get(id)).toMatchObject({steps: [{output}]})
+})
+
 test('those of a paused run are not sent again, and neither are those that somebody is at', async () => {
   const owner = await open(['tester'])
   const sweep = createAttemptSweep({...owner, silentMs: 0})

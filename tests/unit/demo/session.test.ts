@@ -1,6 +1,8 @@
 import {beforeEach, expect, test} from 'vitest'
 import type {Conversation, Person} from '../../../src/emulators/discord/index.ts'
-import {createSession, type Session} from '../../../src/runtime/demo/session.ts'
+import {createSession, HELP, type Session} from '../../../src/runtime/demo/session.ts'
+import {layOut, upperPane} from '../../../src/runtime/demo/view/layout.ts'
+import {width} from '../../../src/runtime/demo/view/text.ts'
 
 const REJECT = {type: 2, label: 'Reject', custom_id: 'v1:reject:1'}
 const MESSAGE = {id: '5', content: '', components: [{type: 1, components: [REJECT]}]}
@@ -52,4 +54,11 @@ test('a button that opens a form says what it asks, and the next answer fills it
   await session.enter('write again')
   expect(told.at(-1)).toContain('No form is open')
   expect(done).toHaveLength(2)
+})
+
+test('the help page is seen as a whole on a terminal of 80 by 24, and tells how to decide', () => {
+  const pane = upperPane(layOut({columns: 80, rows: 24}))
+  expect(HELP.length).toBeLessThanOrEqual(pane.rows)
+  for (const line of HELP) expect(width(line)).toBeLessThanOrEqual(pane.columns)
+  for (const word of ['/approvals', 'press Approve', 'as hugo']) expect(HELP.join('\n')).toContain(word)
 })

@@ -42,9 +42,9 @@ beforeEach(() => {
 
 function gate() {
   const approvals: DeploymentGateOptions['approvals'] = {
-    async ask(_db, {bound}) {
+    async ask(_db, {bound, action}) {
       if (there.asked instanceof AppError) throw there.asked
-      done.push(`ask ${bound['sha']?.slice(0, 7) ?? ''}`)
+      done.push(`ask ${bound['sha']?.slice(0, 7) ?? ''} for the ${action.project ?? 'nobody'}`)
       return there.asked
     },
     find: async () => (there.asked instanceof AppError ? undefined : there.asked),
@@ -66,6 +66,7 @@ function gate() {
       look: async () => there.guard,
       pass: async (_db, {subject}) => (done.push(`pass ${subject.slice(0, 10)}`), there.guard),
     },
+    projectOf: target => `project of ${target}`,
     channelOf: async () => '1',
     addressOf: async () => 'https://discord.com/channels/1/2/3',
     clock: () => ASKED_AT,
@@ -97,7 +98,7 @@ describe('asking', () => {
   test('parks it for exactly what was read', async () => {
     const parked = await inspect()
     expect(parked).toMatchObject({phase: 'parked', gate: {release: RELEASE, ask: {needed: 2, given: 0}}})
-    expect(done).toEqual(['ask 8c1e77f'])
+    expect(done).toEqual(['ask 8c1e77f for the project of client'])
   })
 
   test.each<[string, () => void, RegExp]>([

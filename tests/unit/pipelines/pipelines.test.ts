@@ -1,5 +1,11 @@
 import {describe, expect, test} from 'vitest'
-import {chooseWorkflow, lastGood, newestOfEach, pauseMs} from '../../../src/pipelines/choose.ts'
+import {
+  chooseWorkflow,
+  lastGood,
+  newestOfEach,
+  pauseMs,
+  targetsShipped,
+} from '../../../src/pipelines/choose.ts'
 import {causeOf, diagnose, type Evidence} from '../../../src/pipelines/diagnose.ts'
 import {repositoryNamed} from '../../../src/pipelines/repository-name.ts'
 import {sumOfCounts, testCounts} from '../../../src/pipelines/test-counts.ts'
@@ -51,6 +57,26 @@ test.each([
 ])('of %j the pipeline %s is run by %s', (files, pipeline, file) =>
   expect(chooseWorkflow(files, pipeline)).toBe(file),
 )
+
+test.each([
+  ['the target that is named', {target: 'dev'}, ['dev']],
+  ['all of its workflow, when none is', {}, ['dev', 'live']],
+  ['all of its workflow, when another one’s is', {target: 'api'}, ['dev', 'live']],
+  [
+    'those of the workflow, however it is spelled',
+    {repository: 'ACME/web', workflow: 'Deploy.YML'},
+    ['dev', 'live'],
+  ],
+  ['none, when no target is shipped to that way', {workflow: 'ci.yml'}, []],
+])('a start counts as shipping to %s', (_what, change, names) => {
+  const deploys = {repository: 'acme/web', workflow: 'deploy.yml'}
+  const targets = [
+    {name: 'dev', ...deploys},
+    {name: 'live', ...deploys},
+    {name: 'api', ...deploys, repository: 'acme/api'},
+  ]
+  expect(targetsShipped(targets, {...deploys, ...change}).map(({name}) => name)).toEqual(names)
+})
 
 test('the last good one is another commit’s newest success', () => {
   const history = [aRun('c', 'failure'), aRun('c'), aRun('b'), aRun('a')]

@@ -116,7 +116,7 @@ export function createTerminalView(options: TerminalOptions): TerminalView {
     const lines = messageLines(message, {
       columns: pane.columns,
       now: Date.now(),
-      nameOf: uses.nameOf,
+      nameOf: discord.nameOf,
       usedBy: uses.of(message),
     })
     // A notice at the end only repeats the message it answers, which needs the room more.

@@ -1,5 +1,6 @@
 import type {Change, DiscordEmulator, MessageView, Person} from '../../../emulators/discord/index.ts'
 import type {Run} from '../../../emulators/github/index.ts'
+import {readDiscordText} from './discord-text.ts'
 import {messageLines} from './message-lines.ts'
 import {createUses} from './uses.ts'
 import {detailed} from './run-lines.ts'
@@ -41,9 +42,10 @@ export function createTranscript({discord, channel, runs, write, colour}: Transc
     const [line = ''] = message.loading ? ['thinking …'] : message.content.split('\n')
     if (firstLines.get(message.id) === line) return
     firstLines.set(message.id, line)
+    const [shown = []] = readDiscordText(line, {now: Date.now(), nameOf: discord.nameOf})
     print([
-      span(elapsed(), 'dim'),
-      span(`  ${line}`),
+      span(`${elapsed()}  `, 'dim'),
+      ...shown,
       span(message.ephemeral ? '  (only you can see this)' : '', 'dim'),
     ])
   }
@@ -53,7 +55,7 @@ export function createTranscript({discord, channel, runs, write, colour}: Transc
   }
 
   function block(message: MessageView): Line[] {
-    const reader = {now: Date.now(), columns: COLUMNS - 4, nameOf: uses.nameOf, usedBy: uses.of(message)}
+    const reader = {now: Date.now(), columns: COLUMNS - 4, nameOf: discord.nameOf, usedBy: uses.of(message)}
     return messageLines(message, reader).map(line => [span('  │ ', 'dim'), ...line])
   }
 

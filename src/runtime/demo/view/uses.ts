@@ -1,22 +1,19 @@
 import type {DiscordEmulator, MessageView} from '../../../emulators/discord/index.ts'
 
-/** What an onlooker remembers of the channel: who used which command, who is called how, how messages stand now. */
+/** What an onlooker remembers of the channel: who used which command, how messages stand now. */
 export interface Uses {
   /** `grace used /agents`, for the answer to it. */
   readonly of: (message: MessageView) => string | undefined
-  readonly nameOf: (id: string) => string | undefined
   readonly find: (messageId: string) => MessageView | undefined
   readonly close: () => void
 }
 
 export function createUses(discord: DiscordEmulator): Uses {
   const byInteraction = new Map<string, string>()
-  const names = new Map<string, string>()
   const messages = new Map<string, MessageView>()
   const stop = discord.on(change => {
     if (change.kind === 'interaction.sent') {
       const {id, member, commandName} = change.interaction
-      names.set(member.user.id, member.user.username)
       byInteraction.set(
         id,
         `${member.user.username} ${commandName === undefined ? 'pressed a button' : `used /${commandName}`}`,
@@ -28,7 +25,6 @@ export function createUses(discord: DiscordEmulator): Uses {
   })
   return {
     of: ({interactionId}) => (interactionId === undefined ? undefined : byInteraction.get(interactionId)),
-    nameOf: id => names.get(id),
     find: id => messages.get(id),
     close: stop,
   }

@@ -269,7 +269,10 @@ describe('self-healing', () => {
       'deploy_service',
       'rollback',
     ])
-    expect(asked).toEqual([])
+    expect(asked).toMatchObject([
+      {request: {operation: 'deploy_service', details: {target: 'client', sha: 'abc'}}},
+      {request: {operation: 'rollback', details: {target: 'client', sha: null}}},
+    ])
     expect(run).toMatchObject({
       status: 'completed',
       result: {is_resolved: true, last: {heal: {fix: rollback, tried: [deploy]}}},
@@ -316,20 +319,22 @@ describe('self-healing', () => {
     expect(run).toMatchObject({status: 'failed', error: {code: 'EXHAUSTED'}})
   })
 
-  test('in production people are asked before anything is changed', () => {
-    const production = {environment: 'production'}
-    const answers: Answers = {
-      find_target,
-      execute_task: () => ({diagnosis: 'the last deploy', fix: rollback, confidence: 0.9}),
-      health_check: (_, times) => (times < 2 ? sick : well),
-    }
-    const yes = play('self-healing', production, answers)
-    expect(yes.asked).toMatchObject([{request: {title: 'Apply rollback to client, production'}}])
-    expect(yes.run.status).toBe('completed')
-    const no = play('self-healing', production, answers, false)
-    expect(no.performed).not.toContain('rollback')
-    expect(no.run.status).toBe('failed')
-  })
+  test.each(['production', 'staging', 'development'])(
+    'in %s it is asked for before anything is shipped',
+    environment => {
+      const answers: Answers = {
+        find_target,
+        execute_task: () => ({diagnosis: 'the last deploy', fix: rollback, confidence: 0.9}),
+        health_check: (_, times) => (times < 2 ? sick : well),
+      }
+      const yes = play('self-healing', {environment}, answers)
+      expect(yes.asked).toMatchObject([{request: {title: `Apply rollback to client, ${environment}`}}])
+      expect(yes.run.status).toBe('completed')
+      const no = play('self-healing', {environment}, answers, false)
+      expect(no.performed).not.toContain('rollback')
+      expect(no.run.status).toBe('failed')
+    },
+  )
 
   test('a fix outside of what may be done by itself is not done', () => {
     const {performed} = play('self-healing', input, {
