@@ -272,5 +272,15 @@ export async function startApi(
   })
   house.publicUrl.listensAt(url)
   log.info({url}, 'listening')
-  return {name: 'api', url, health: [], drain: () => app.close()}
+  return {
+    name: 'api',
+    url,
+    health: [],
+    async drain(graceMs) {
+      // A connection that never asked anything is not idle to the server, and would be waited for.
+      const cut = setTimeout(() => app.server.closeAllConnections(), graceMs)
+      await app.close()
+      clearTimeout(cut)
+    },
+  }
 }

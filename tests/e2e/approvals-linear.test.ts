@@ -23,8 +23,10 @@ let linear: LinearEmulator
 let grace: Person
 let tom: Person
 afterEach(async () => {
-  await world.close()
-  await linear.close()
+  // By name: should it take too long, the next test has opened others by then.
+  const [product, hub] = [world, linear]
+  await product.close()
+  await hub.close()
 })
 
 /** A product whose `client` ships to production, with a hub in Linear where Grace and Tom may decide. */

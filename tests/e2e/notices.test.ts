@@ -8,9 +8,10 @@ let world: World
 let linear: LinearEmulator
 let mailbox: Mailbox
 afterEach(async () => {
-  await world.close()
-  await linear.close()
-  await mailbox.close()
+  // By name: should it take too long, the next test has opened others by then.
+  const [product, ...services] = [world, linear, mailbox]
+  await product.close()
+  for (const service of services) await service.close()
 })
 
 /** Everything that can tell people something, and a Linear project `web` with one issue. */

@@ -1,6 +1,7 @@
 import {mkdtemp, rm, writeFile} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
+import {setTimeout as sleep} from 'node:timers/promises'
 import {startDiscordEmulator, type DiscordEmulator, type Person} from '../../src/emulators/discord/index.ts'
 import {startGithubEmulator, type GithubEmulator} from '../../src/emulators/github/index.ts'
 import {loadConfig} from '../../src/platform/config/load-config.ts'
@@ -46,6 +47,8 @@ export interface World {
   startMore(env?: Readonly<Record<string, string>>): Promise<Running>
   close(): Promise<void>
 }
+
+const STOPS_WITHIN_MS = 40_000
 
 export const DEFAULT_YAML = `
 targets:
@@ -157,13 +160,20 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   }
 
   async function close(): Promise<void> {
-    await Promise.all(running.map(one => one.stop()))
+    const stopped = Promise.all(running.map(one => one.stop()))
+    // One that hangs must not take the next test with it.
+    const inTime = await Promise.race([stopped.then(() => true), sleep(STOPS_WITHIN_MS, false, {ref: false})])
     await discord.close()
     await github.close()
     const usedRedis = env['REDIS_URL']
     if (usedRedis !== undefined) await forgetInstallation(usedRedis, await installationOf(database.url))
     await database.drop()
     await rm(folder, {recursive: true, force: true})
+    if (inTime) return
+    const last = logs.slice(-20).map(line => JSON.stringify(line))
+    throw new Error(
+      [`The product did not stop within ${STOPS_WITHIN_MS} ms. Its last words:`, ...last].join('\n'),
+    )
   }
 }
 
