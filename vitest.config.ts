@@ -7,7 +7,7 @@ const needsServers = {
 }
 
 /** Mostly asleep until a server answers or a time has come: two cores carry more of them than two. */
-const waitsMoreThanWorks = {maxWorkers: 3}
+const waitsMoreThanWorks = {maxWorkers: 4}
 
 /** Unit tests start nothing; the other projects share one embedded Postgres and one Redis for the whole run. */
 export default defineConfig({
@@ -62,7 +62,7 @@ export default defineConfig({
           include: ['tests/chaos/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: {groupOrder: 3},
           ...needsServers,
         },

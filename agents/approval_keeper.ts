@@ -32,7 +32,15 @@ export default defineAgent({
     approve: defineAction({
       description: 'Count the actor’s approval',
       input: z.object({id: z.string(), justification: z.string().optional()}),
-      async run({id, justification}, {actor, correlationId, services: {approvals}}) {
+      async run({id, justification}, {actor, correlationId, services: {approvals, plans}}) {
+        // A plan is not a request, but whoever reads its id in the thread comes this way.
+        if (await plans.knows(id)) {
+          const plan = await plans.approve({plan: id, actor})
+          return {
+            kind: 'replied',
+            reply: {state: 'ok', title: 'the plan is started', lines: [`${plan.total} issues`]},
+          }
+        }
         const vote = {request: id, actor, correlationId, justification} as const
         return {
           kind: 'replied',

@@ -10,6 +10,7 @@ import {
   refFor,
   showJobs,
   startOnce,
+  statusAction,
   unsuccessful,
   type ActionContext,
   type PastRun,
@@ -91,6 +92,7 @@ export default defineAgent({
     validate_build: defineAction({
       description: 'How the newest run of each workflow did for a commit; starts nothing',
       pure: true,
+      askable: true,
       input: z.object({
         repo_url: repository.describe('address of the repository, or owner/name'),
         repository: repository.describe('the same'),
@@ -157,6 +159,7 @@ export default defineAgent({
     }),
 
     execute_task: diagnosisAction('cicd'),
+    get_status: statusAction('cicd'),
   },
 })
 

@@ -5,19 +5,27 @@ import {
   defineAgent,
   diagnosisAction,
   explanationAction,
+  statusAction,
   type Finding,
 } from '../src/sdk/index.ts'
 
 const FINDINGS_SHOWN = 8
 
 const repository = z.string().max(300).optional()
+const finding = z.object({
+  severity: z.enum(['critical', 'warning', 'note']),
+  rule: z.string(),
+  file: z.string().nullable(),
+  line: z.int().nullable(),
+  message: z.string(),
+})
 const sha = z.string().regex(/^[0-9a-f]{40}$/)
 
 /** Reads what a pull request changes, and says what a person should look at. Never approves. */
 export default defineAgent({
   id: 'code-review',
   name: 'Code Review',
-  description: 'Reviews pull requests by rules, explains files and failed runs',
+  description: 'Reviews pull requests and files by rules, explains files and failed runs',
   queue: {concurrency: 5, timeoutMs: 300_000},
   actions: {
     review_code: defineAction({
@@ -30,15 +38,7 @@ export default defineAgent({
       }),
       output: z.object({
         verdict: z.enum(['proceed', 'block']),
-        findings: z.array(
-          z.object({
-            severity: z.enum(['critical', 'warning', 'note']),
-            rule: z.string(),
-            file: z.string().nullable(),
-            line: z.int().nullable(),
-            message: z.string(),
-          }),
-        ),
+        findings: z.array(finding),
         /** All of them, also those not listed. */
         comments: z.int(),
         repository: z.string(),
@@ -91,8 +91,56 @@ export default defineAgent({
       },
     }),
 
+    static_analysis: defineAction({
+      description:
+        'What the rules say of files as they stand: secrets, keys, conflict markers, what was left to do',
+      pure: true,
+      askable: true,
+      input: z.object({
+        repo_url: repository.describe('address of the repository, or owner/name'),
+        repository: repository.describe('the same'),
+        path: z.string().min(1).max(500).optional().describe('a file or folder; everything otherwise'),
+        ref: z.string().max(200).optional().describe('branch, tag or commit; the default branch otherwise'),
+      }),
+      output: z.object({
+        verdict: z.enum(['proceed', 'block']),
+        findings: z.array(finding),
+        /** All of them, also those not listed. */
+        total: z.int(),
+        repository: z.string(),
+        ref: z.string(),
+        files: z.int(),
+        /** Text files that were not read, since there are too many. */
+        left: z.int(),
+      }),
+      async run({repo_url, repository: name, path, ref}, {services, signal}) {
+        const analysis = await services.reviews.analyse({
+          repository: services.pipelines.repository(repo_url ?? name),
+          path,
+          ref,
+          signal,
+        })
+        const {findings, total, files, left} = analysis
+        const verdict = findings.some(({severity}) => severity === 'critical') ? 'block' : 'proceed'
+        return {
+          kind: 'replied',
+          reply: {
+            state: verdict === 'proceed' ? 'ok' : 'error',
+            title: `${analysis.repository} · ${total === 0 ? 'nothing found' : `${total} found`}`,
+            lines: [
+              `${files} files read${left > 0 ? `, ${left} more were not` : ''}`,
+              ...findings.slice(0, FINDINGS_SHOWN).map(findingLine),
+              ...(total > FINDINGS_SHOWN ? [`and ${total - FINDINGS_SHOWN} more`] : []),
+            ],
+          },
+          output: {...analysis, verdict, findings: [...findings]},
+        }
+      },
+    }),
+
     explain_code: explanationAction(),
     execute_task: diagnosisAction('code-review'),
+    get_status: statusAction('code-review'),
   },
 })
 

@@ -1,6 +1,6 @@
 import {z} from 'zod'
 import {link, plain} from '../src/kernel/markdown.ts'
-import {defineAction, defineAgent, explanationAction} from '../src/sdk/index.ts'
+import {defineAction, defineAgent, explanationAction, statusAction} from '../src/sdk/index.ts'
 
 const repository = z.string().max(300).optional()
 const ref = z.string().max(200).optional().describe('branch, tag or commit; the default branch otherwise')
@@ -99,5 +99,6 @@ export default defineAgent({
     }),
 
     explain_code: explanationAction(),
+    get_status: statusAction('documentation'),
   },
 })

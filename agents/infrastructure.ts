@@ -9,6 +9,7 @@ import {
   refFor,
   showJobs,
   startOnce,
+  statusAction,
   unsuccessful,
   type ActionContext,
   type DiagnosisIssue,
@@ -32,6 +33,7 @@ export default defineAgent({
     find_target: defineAction({
       description: 'What a target is: its repository, environment and service',
       pure: true,
+      askable: true,
       input: z.object({
         target: name.nullish().describe('its name; the only one of the environment otherwise'),
         environment: environment.nullish().describe('must be the target’s own'),
@@ -57,6 +59,7 @@ export default defineAgent({
     health_check: defineAction({
       description: 'Whether a target’s addresses answer and its last deployment went through',
       pure: true,
+      askable: true,
       input: z.object({
         environment: environment.optional().describe('its only target is looked at, too'),
         target: name.optional().describe('what to look at'),
@@ -238,6 +241,7 @@ export default defineAgent({
     }),
 
     execute_task: diagnosisAction('infrastructure'),
+    get_status: statusAction('infrastructure'),
   },
 })
 

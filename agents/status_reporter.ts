@@ -1,16 +1,21 @@
 import {z} from 'zod'
+import {AppError} from '../src/kernel/errors.ts'
 import {code, ellipsis, link, plain, timestamp} from '../src/kernel/markdown.ts'
 import {formatDuration, relativeAge} from '../src/kernel/time.ts'
 import {
   defineAction,
   defineAgent,
+  topicOption,
   type AgentSummary,
-  type CommandSummary,
   type HealthDigest,
   type LockSummary,
   type Reply,
+  type ServiceHistory,
   type WorkflowDigest,
+  type Scorecard,
   type WorkflowRunSummary,
+  type WorkPeriod,
+  type Worsening,
 } from '../src/sdk/index.ts'
 
 const DIGEST_RUNS = 50
@@ -22,8 +27,8 @@ const SHORTEST_DESCRIPTION = 20
 const WAITERS_SHOWN = 5
 const LOCKS_WITH_BUTTON = 3
 const WINDOWS = {
-  daily: {ms: 24 * 3_600_000, title: 'Last 24 Hours'},
-  weekly: {ms: 7 * 24 * 3_600_000, title: 'Last 7 Days'},
+  daily: {ms: 24 * 3_600_000, title: 'Last 24 Hours', before: 'the day before'},
+  weekly: {ms: 7 * 24 * 3_600_000, title: 'Last 7 Days', before: 'the week before'},
 } as const
 
 /** Answers the small questions of the day: who is there, what ran, how it went, what you may do. Changes nothing. */
@@ -41,16 +46,18 @@ export default defineAgent({
       async run({count}, {services: {workflowRuns}, signal, now}) {
         const blocks = await Promise.all(
           workflowRuns.workflows().map(async workflow => {
-            const runs = await workflowRuns.recent(workflow, {count, signal})
-            const lines = runs.length === 0 ? ['no runs found'] : runs.map(run => runLine(run, now()))
-            return [`**${plain(workflow.label, 80)}**`, ...lines]
+            const seen = await sight(workflowRuns.recent(workflow, {count, signal}))
+            return {seen, lines: [`**${plain(workflow.label, 80)}**`, ...runLines(seen, now())]}
           }),
         )
         const lines =
-          blocks.length === 0 ? ['no workflow is configured; see targets in signalbox.yaml'] : blocks.flat()
+          blocks.length === 0
+            ? ['no workflow is configured; see targets in signalbox.yaml']
+            : blocks.flatMap(block => block.lines)
+        const state = blocks.some(({seen}) => seen instanceof AppError) ? 'partial' : 'info'
         return {
           kind: 'replied',
-          reply: {state: 'info', title: `status · last ${count} ${count === 1 ? 'run' : 'runs'} each`, lines},
+          reply: {state, title: `status · last ${count} ${count === 1 ? 'run' : 'runs'} each`, lines},
         }
       },
     }),
@@ -59,21 +66,38 @@ export default defineAgent({
       description: 'What the workflows did in a period, and how the endpoints are now',
       askable: true,
       input: z.object({period: z.enum(['daily', 'weekly'])}),
-      async run({period}, {services: {workflowRuns, endpoints}, signal, now}) {
-        const since = now() - WINDOWS[period].ms
-        const [workflows, health] = await Promise.all([
+      async run({period}, {services: {workflowRuns, endpoints, uptime, evaluations}, signal, now}) {
+        const {ms, before} = WINDOWS[period]
+        const since = now() - ms
+        const worsened: Worsening[] = []
+        const [workflows, health, histories, runs] = await Promise.all([
           Promise.all(
             workflowRuns.workflows().map(async workflow => {
-              const runs = await workflowRuns.recent(workflow, {count: DIGEST_RUNS, signal})
-              return digestLine(workflow.label, workflowRuns.digest(runs, since))
+              const seen = await sight(workflowRuns.recent(workflow, {count: DIGEST_RUNS, signal}))
+              if (seen instanceof AppError)
+                return `**${plain(workflow.label, 80)}** ⚠️ ${plain(seen.message)}`
+              const digest = workflowRuns.digest(seen, since)
+              const earlier = periodOf(workflowRuns.digest(endedBefore(seen, since), since - ms))
+              const current = periodOf(digest)
+              const judged = earlier && current && evaluations.compare(earlier, current)
+              if (judged && (judged.slower || judged.worse))
+                worsened.push({name: workflow.label, ...judged, before: earlier, now: current})
+              return digestLine(workflow.label, digest)
             }),
           ),
           endpoints.check(signal).then(checks => endpoints.digest(checks)),
+          uptime.history(ms),
+          evaluations.worsened(ms),
         ])
         const reply: Reply = {
           state: 'digest',
           title: WINDOWS[period].title,
-          lines: [...workflows, ...healthLines(health)],
+          lines: [
+            ...workflows,
+            ...worseningLines([...worsened, ...runs], before),
+            ...healthLines(health),
+            ...histories.map(uptimeLine),
+          ],
         }
         return {kind: 'replied', reply}
       },
@@ -83,8 +107,9 @@ export default defineAgent({
       description: 'The agents, whether they are alive and busy, and how to reach them',
       askable: true,
       input: z.object({}),
-      async run(_input, {services: {catalogue}}) {
-        const agents = await catalogue.agents()
+      async run(_input, {services: {catalogue, evaluations}}) {
+        const [known, cards] = await Promise.all([catalogue.agents(), evaluations.scorecards()])
+        const agents = known.map(agent => ({...agent, card: cards.get(agent.id)}))
         return {
           kind: 'replied',
           reply: {state: 'info', title: 'agents', lines: [...agentLines(agents), `total: ${agents.length}`]},
@@ -120,57 +145,76 @@ export default defineAgent({
 
     help: defineAction({
       description: 'The commands, and which of them you may run',
-      input: z.object({command: z.string().optional()}),
-      async run({command}, {actor, services: {catalogue}}) {
-        const all = catalogue.commands(actor)
-        const name = command?.replace(/^\//, '')
-        const one = all.find(known => known.name === name)
-        if (one) return {kind: 'replied', reply: helpOn(one)}
-        const unknown = name === undefined ? [] : [`there is no ${code(`/${name}`)}; here is everything`]
-        const open = all.filter(known => known.refusals.length === 0)
-        const closed = all.filter(known => known.refusals.length > 0)
-        const lines = [
-          ...unknown,
-          ...open.map(known => `${code(known.usage, 140)} ${plain(known.description)}`),
-          ...(closed.length === 0 ? [] : ['**not for you yet**']),
-          ...closed.map(
-            known =>
-              `${code(`/${known.name}`)} ${plain(known.description)}\n${known.refusals.map(reason => `· ${reason}`).join('\n')}`,
-          ),
-        ]
-        return {kind: 'replied', reply: {state: 'info', title: 'what you can run', lines}}
+      input: z.object({command: z.string().optional(), topic: topicOption}),
+      async run(wish, {actor, services: {catalogue}}) {
+        return {kind: 'replied', reply: catalogue.help(actor, wish)}
       },
     }),
   },
 })
 
-const PRESENCE = {active: '🟢 active', busy: '🟡 busy', offline: '🔴 offline', unknown: '⚪ state unknown'}
+/** With what it did in runs of the last thirty days, where it did anything. */
+type CardedAgent = AgentSummary & {readonly card?: Scorecard | undefined}
 
-/** All of it in one message: descriptions share what the rest leaves, and those that don't fit are counted. */
-function agentLines(agents: readonly AgentSummary[]): readonly string[] {
-  const heads: string[] = []
-  let left = AGENTS_ROOM
-  for (const head of agents.map(agentHead)) {
-    left -= head.length + 1
-    if (left < 0) break
-    heads.push(head)
-  }
-  const more = agents.length - heads.length
-  if (more > 0) return [...heads, `and ${more} more`]
-  const share = Math.min(LONGEST_DESCRIPTION, Math.floor(left / Math.max(agents.length, 1)) - 1)
-  return share < SHORTEST_DESCRIPTION
-    ? heads
-    : agents.map(({description}, index) => `${heads[index] ?? ''}\n${plain(description, share)}`)
+function cardOf({tasks, successRate, meanMs, score}: Scorecard): string {
+  return `30 days: ${tasks} ${tasks === 1 ? 'task' : 'tasks'}, ${percent(successRate)} well, ${formatDuration(meanMs)} each, score ${score.toFixed(0)}`
 }
 
-function agentHead(agent: AgentSummary): string {
+function percent(rate: number): string {
+  return `${Math.round(rate * 100)} %`
+}
+
+const PRESENCE = {active: '🟢 active', busy: '🟡 busy', offline: '🔴 offline', unknown: '⚪ state unknown'}
+
+/**
+ * All of it in one message: two lines each with a description that shares what the rest leaves; else one short line
+ * each; else without the way to reach them, and those that don't fit even so are counted.
+ */
+function agentLines(agents: readonly CardedAgent[]): readonly string[] {
+  const heads = agents.map(agentHead)
+  const left = room(heads)
+  if (left >= 0) {
+    const share = Math.min(LONGEST_DESCRIPTION, Math.floor(left / Math.max(agents.length, 1)) - 1)
+    return share < SHORTEST_DESCRIPTION
+      ? heads
+      : agents.map(({description}, index) => `${heads[index] ?? ''}\n${plain(description, share)}`)
+  }
+  const short = agents.map(agent => shortAgentLine(agent))
+  if (room(short) >= 0) return short
+  return counted(agents.map(({command: _, ...agent}) => shortAgentLine({...agent, command: undefined})))
+}
+
+/** What is left of the message; negative: they don't fit. */
+function room(lines: readonly string[]): number {
+  return lines.reduce((left, line) => left - line.length - 1, AGENTS_ROOM)
+}
+
+/** As many as fit, and how many don't. */
+function counted(all: readonly string[]): readonly string[] {
+  let fits = all.length
+  while (room(all.slice(0, fits)) < 0) fits--
+  const more = all.length - fits
+  return more > 0 ? [...all.slice(0, fits), `and ${more} more`] : all
+}
+
+function shortAgentLine({id, command, status, load, lastSeen, card}: CardedAgent): string {
+  const [glyph = ''] = PRESENCE[status].split(' ')
+  const reached = command === undefined ? [] : [code(command)]
+  const doing =
+    status === 'active' || status === 'busy' ? load && `${load.active}/${load.capacity}` : undefined
+  const seen = status === 'offline' && lastSeen !== undefined ? `seen ${timestamp(lastSeen)}` : undefined
+  const well = card && percent(card.successRate)
+  return [glyph, code(id), ...reached, doing ?? seen, well].filter(part => part !== undefined).join(' ')
+}
+
+function agentHead(agent: CardedAgent): string {
   const reached = agent.command === undefined ? [] : [code(agent.command)]
   const living = agent.status === 'active' || agent.status === 'busy'
   const load = living && agent.load ? [`${agent.load.active} of ${agent.load.capacity} jobs`] : []
   const seen = agent.lastSeen === undefined ? 'never seen' : `seen ${timestamp(agent.lastSeen)}`
   return [
     `**${plain(agent.name)}** ${[code(agent.id), ...reached].join(' · ')}`,
-    [PRESENCE[agent.status], ...load, seen].join(' · '),
+    [PRESENCE[agent.status], ...load, seen, ...(agent.card ? [cardOf(agent.card)] : [])].join(' · '),
   ].join('\n')
 }
 
@@ -186,6 +230,19 @@ function lockLines({resource, owner, kind, reason, since, line}: LockSummary): s
     ...waiting,
     ...(more > 0 ? [`and ${more} more in line`] : []),
   ].join('\n')
+}
+
+/** What GitHub declines to show of one workflow, as when its file is gone, is told beside the others. */
+async function sight(look: Promise<readonly WorkflowRunSummary[]>) {
+  return look.catch((error: unknown) => {
+    if (error instanceof AppError && error.code === 'UPSTREAM_REFUSED') return error
+    throw error
+  })
+}
+
+function runLines(seen: readonly WorkflowRunSummary[] | AppError, now: number): readonly string[] {
+  if (seen instanceof AppError) return [`⚠️ ${plain(seen.message)}`]
+  return seen.length === 0 ? ['no runs found'] : seen.map(run => runLine(run, now))
 }
 
 function icon(run: WorkflowRunSummary): string {
@@ -214,11 +271,52 @@ function digestLine(label: string, digest: WorkflowDigest): string {
   )
 }
 
+function endedBefore(runs: readonly WorkflowRunSummary[], since: number): readonly WorkflowRunSummary[] {
+  return runs.filter(run => run.createdAt < since)
+}
+
+/** Undefined where too little ended to say anything. */
+function periodOf({success, failure, averageMs}: WorkflowDigest): WorkPeriod | undefined {
+  const runs = success + failure
+  return runs === 0 || averageMs === undefined
+    ? undefined
+    : {runs, seconds: averageMs / 1000, successRate: success / runs}
+}
+
+/** One line for what became slower, one for what became worse; none where all is well. */
+function worseningLines(all: readonly Worsening[], before: string): string[] {
+  const slower = all
+    .filter(each => each.slower)
+    .map(({name, before: then, now}) => {
+      const more = Math.round((now.seconds / then.seconds - 1) * 100)
+      return `${plain(name, 60)} +${more} % (${formatDuration(now.seconds * 1000)}, was ${formatDuration(then.seconds * 1000)})`
+    })
+  const worse = all
+    .filter(each => each.worse)
+    .map(({name, before: then, now}) => `${plain(name, 60)} (${standing(now)}, was ${standing(then)})`)
+  return [
+    ...(slower.length > 0 ? [`🐢 slower than ${before}: ${slower.join(' · ')}`] : []),
+    ...(worse.length > 0 ? [`📉 worse than ${before}: ${worse.join(' · ')}`] : []),
+  ]
+}
+
+function standing({successRate, score}: WorkPeriod): string {
+  const well = `${percent(successRate)} well`
+  return score === undefined ? well : `${well}, score ${score.toFixed(0)}`
+}
+
 const LEVELS = {
   healthy: '✅ healthy',
   degraded: '⚠️ degraded',
   critical: '❌ critical',
   unknown: '⚪ nothing to check: set FRONTEND_BASE_URL and API_BASE_URL',
+}
+
+/** The arrow needs a window before; it says more than five points of difference. */
+function uptimeLine({service, availability, p95Ms, change}: ServiceHistory): string {
+  const arrow = change === undefined ? '' : change > 5 ? '📈 ' : change < -5 ? '📉 ' : '➡️ '
+  const latency = p95Ms === undefined ? '' : ` · p95 ${p95Ms} ms`
+  return `${arrow}**${plain(service, 60)}** up ${availability} %${latency}`
 }
 
 function healthLines(health: HealthDigest): string[] {
@@ -232,21 +330,4 @@ function healthLines(health: HealthDigest): string[] {
       return `${side.side}: ${side.successRate} % of ${side.total} · ${latency}`
     }),
   ]
-}
-
-function helpOn(command: CommandSummary): Reply {
-  return {
-    state: 'info',
-    title: `/${command.name}`,
-    lines: [
-      plain(command.description),
-      code(command.usage, 200),
-      ...command.options.map(
-        option => `${code(option.name)} ${plain(option.description)}${option.required ? ' (required)' : ''}`,
-      ),
-      ...(command.refusals.length === 0
-        ? []
-        : ['**not for you yet**', ...command.refusals.map(reason => `· ${reason}`)]),
-    ],
-  }
 }

@@ -4,6 +4,7 @@ import {defineCommand} from '../src/sdk/index.ts'
 export default defineCommand({
   name: 'agents',
   description: 'List the agents and how to reach them',
+  topic: 'workflows',
   access: 'everyone',
   visibility: 'channel',
   input: z.object({}),

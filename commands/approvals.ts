@@ -4,6 +4,7 @@ import {defineCommand} from '../src/sdk/index.ts'
 export default defineCommand({
   name: 'approvals',
   description: 'What waits for an approval, the riskiest first',
+  topic: 'decide',
   access: 'everyone',
   visibility: 'private',
   input: z.object({

@@ -4,6 +4,7 @@ import {defineCommand, requestOption, suggestRequests} from '../src/sdk/index.ts
 export default defineCommand({
   name: 'approve',
   description: 'Approve a request that waits for people',
+  topic: 'decide',
   // Who may approve what is said by the request's own policy, in one place for all surfaces, and judged at the vote.
   access: 'everyone',
   visibility: 'private',

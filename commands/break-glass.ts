@@ -5,6 +5,7 @@ import {defineCommand} from '../src/sdk/index.ts'
 export default defineCommand({
   name: 'break-glass',
   description: 'In an emergency: ship without approval for some minutes',
+  topic: 'decide',
   // Who may is said in one place, `approvals.breakGlass` of signalbox.yaml, and read again each time.
   access: 'everyone',
   visibility: 'channel',

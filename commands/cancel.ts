@@ -4,6 +4,7 @@ import {defineCommand} from '../src/sdk/index.ts'
 export default defineCommand({
   name: 'cancel',
   description: 'Stop a command you started: its job and its GitHub run',
+  topic: 'deploy',
   access: 'everyone',
   visibility: 'private',
   input: z.object({

@@ -1,9 +1,10 @@
 import {z} from 'zod'
-import {defineCommand} from '../src/sdk/index.ts'
+import {defineCommand, suggestTargets, unknownTarget} from '../src/sdk/index.ts'
 
 export default defineCommand({
   name: 'deploy-client',
   description: 'Ship a target through its GitHub workflow and follow it to the end',
+  topic: 'deploy',
   access: 'restricted',
   visibility: ({explain}) => (explain ? 'private' : 'channel'),
   input: z.object({
@@ -26,28 +27,14 @@ export default defineCommand({
   joinWithinMs: ({explain}) => (explain ? 0 : 10_000),
   acknowledge: ({target, explain}) => `${explain ? 'what would happen to a ' : ''}deploy of ${target}`,
   check({target, api_base}, {deployments}) {
-    const problems: string[] = []
-    if (!deployments.target(target)) {
-      problems.push(
-        `target: there is no ${target}; there is ${deployments
-          .targets()
-          .map(known => known.name)
-          .join(', ')}`,
-      )
-    }
     const refusal = api_base === undefined ? undefined : deployments.refuseUrl(api_base)
-    if (refusal !== undefined) problems.push(`api_base: ${refusal}`)
-    return problems
+    return [
+      ...unknownTarget(target, {deployments}),
+      ...(refusal === undefined ? [] : [`api_base: ${refusal}`]),
+    ]
   },
   complete: {
-    target: async (typed, {services}) =>
-      services.deployments
-        .targets()
-        .filter(target => target.name.toLowerCase().startsWith(typed.toLowerCase()))
-        .map(target => ({
-          name: `${target.name} → ${target.environment} (${target.repository})`,
-          value: target.name,
-        })),
+    target: suggestTargets,
     ref: async (typed, {services, options}) => {
       const target = typeof options['target'] === 'string' ? options['target'] : 'client'
       const refs = await services.deployments.refs(target, typed)

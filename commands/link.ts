@@ -4,6 +4,7 @@ import {defineCommand} from '../src/sdk/index.ts'
 export default defineCommand({
   name: 'link',
   description: 'Prove which accounts are yours, or get a token of your own',
+  topic: 'settings',
   // Everyone named by `principals` has accounts of their own; what others are told is how to get there.
   access: 'everyone',
   visibility: 'private',

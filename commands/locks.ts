@@ -4,6 +4,7 @@ import {defineCommand} from '../src/sdk/index.ts'
 export default defineCommand({
   name: 'locks',
   description: 'What is locked by whom and why, and who waits for it',
+  topic: 'workflows',
   access: 'everyone',
   visibility: 'channel',
   input: z.object({}),

@@ -4,6 +4,7 @@ import {defineCommand, requestOption, suggestRequests} from '../src/sdk/index.ts
 export default defineCommand({
   name: 'reject',
   description: 'Reject a request that waits for people; one rejection is enough',
+  topic: 'decide',
   // As with /approve: the request's own policy says who may.
   access: 'everyone',
   visibility: 'private',

@@ -4,6 +4,7 @@ import {defineCommand} from '../src/sdk/index.ts'
 export default defineCommand({
   name: 'status-digest',
   description: 'What the workflows did lately, and how the endpoints are',
+  topic: 'look',
   access: 'everyone',
   visibility: 'channel',
   input: z.object({

@@ -4,6 +4,7 @@ import {defineCommand} from '../src/sdk/index.ts'
 export default defineCommand({
   name: 'status',
   description: 'The last runs of each workflow',
+  topic: 'look',
   access: 'everyone',
   visibility: 'channel',
   input: z.object({

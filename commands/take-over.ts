@@ -4,6 +4,7 @@ import {defineCommand} from '../src/sdk/index.ts'
 export default defineCommand({
   name: 'take-over',
   description: 'Ask whoever holds a lock to let it go; an admin can force it',
+  topic: 'workflows',
   access: 'restricted',
   visibility: 'channel',
   input: z.object({

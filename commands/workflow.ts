@@ -13,23 +13,26 @@ const oneLine = (max: number) =>
 export default defineCommand({
   name: 'workflow',
   description: 'Run a workflow, see how runs stand, and tell them what to do',
+  topic: 'workflows',
   access: 'restricted',
   visibility: 'channel',
   input: z.object({
     action: z
-      .enum(['run', 'status', 'pause', 'resume', 'cancel', 'retry', 'list', 'approve', 'reject'])
+      .enum(['run', 'plan', 'status', 'pause', 'resume', 'cancel', 'retry', 'list', 'approve', 'reject'])
       .describe('what to do'),
     workflow: z.string().min(1).max(64).optional().describe('run: which workflow'),
     input: z
       .string()
       .max(4000)
       .default('')
-      .describe('run: its input, as pr_number=7 target=client or as JSON'),
+      .describe(
+        'run: its input, as pr_number=7 target=client or as JSON; plan: what you want, in your words',
+      ),
     run: z
       .string()
       .regex(/^wf-[a-z0-9-]{4,61}$/, 'is not the id of a run, such as wf-1a2b3c4d5e6f')
       .optional()
-      .describe('the run, for everything but run and list'),
+      .describe('the run, for everything but run, plan and list'),
     step: z
       .string()
       .min(1)
@@ -41,10 +44,11 @@ export default defineCommand({
   agent: 'workflow_runner',
   action: 'tell',
   // Only a second start would do harm: orders are refused where they don't fit, and looks may be repeated.
-  joinWithinMs: ({action}) => (action === 'run' ? 10_000 : 0),
+  joinWithinMs: ({action}) => (action === 'run' || action === 'plan' ? 10_000 : 0),
   acknowledge: ({action, workflow, run}) => `workflow ${action} ${workflow ?? run ?? ''}`.trim(),
   check({action, workflow, input, run}, {runs}) {
     if (action === 'list') return []
+    if (action === 'plan') return input.trim() === '' ? ['input: say what you want, in your words'] : []
     if (action !== 'run')
       return run === undefined ? [`run: say which run to ${action}; see /workflow action:list`] : []
     if (workflow !== undefined) return runs.problems(workflow, input)

@@ -82,7 +82,7 @@ create table workflow_attempts (
   workflow_id varchar(64) not null,
   path text not null,
   attempt integer not null,
-  call json not null,                        -- src/workflows/store.ts: Call
+  call json not null,                        -- src/workflows/attempt-store.ts: Call
   created_at timestamptz not null default now(),
   primary key (workflow_id, path, attempt)
 );

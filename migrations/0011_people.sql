@@ -42,7 +42,7 @@ create table break_glass (
   channel_id text,                           -- the Discord channel it was done in
   opened_at timestamptz not null default now(),
   ends_at timestamptz not null,
-  ended_at timestamptz                       -- ended by hand, ahead of its time
+  ended_at timestamptz                       -- by hand, or once its time was up and that was told
 );
 create index break_glass_principal on break_glass (principal, ends_at);
 

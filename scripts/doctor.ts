@@ -3,9 +3,11 @@ import {runOperator} from '../src/runtime/operator.ts'
 
 await runOperator(async ({config, databaseUrl, say}) => {
   const findings = await examine(config, await databaseUrl())
-  for (const {ok, what, next} of findings) {
+  for (const {ok, what, next, lines} of findings) {
     say(`${ok ? '✅' : '❌'} ${what}`)
     if (next !== undefined) say(`   → ${next}`)
+    if (lines !== undefined)
+      say(`   → have these lines in it:\n${lines.map(line => `     ${line}`).join('\n')}`)
   }
   const wrong = findings.filter(finding => !finding.ok).length
   say(wrong === 0 ? 'Everything that is configured works.' : `${wrong} to mend.`)

@@ -12,7 +12,7 @@ export type ApprovalsRequest =
   | {readonly open: {readonly env: Readonly<Record<string, string>>; readonly cwd: string}}
   /** Asks for so many approvals, one each `everyMs`; 0: all at once, `inFlight` at a time. */
   | {readonly ask: number; readonly everyMs: number; readonly inFlight?: number}
-  /** Approves them by two persons, one after the other. */
+  /** Approves them by two persons, one after the other, each beside one durable statement. */
   | {readonly approve: readonly string[]}
   | 'close'
 
@@ -22,12 +22,22 @@ export interface Asked {
   readonly at: number
 }
 
+/** In milliseconds. */
+export interface Voted {
+  /** The deciding vote. */
+  readonly voteMs: number
+  /** One prepared statement, committed, that changes a row and adds another. */
+  readonly floorMs: number
+}
+
+const PAUSE_MS = 30
+
 let house: House | undefined
 
 /** Asks for approvals as a gate does: by the house that production builds, without a role of its own. */
 async function hear(
   message: ApprovalsRequest,
-): Promise<'ready' | 'closed' | readonly Asked[] | readonly number[]> {
+): Promise<'ready' | 'closed' | readonly Asked[] | readonly Voted[]> {
   if (message === 'close') {
     await house?.close()
     return 'closed'
@@ -82,9 +92,9 @@ async function askMany(
   return asked
 }
 
-/** Milliseconds that the deciding vote of each took. */
-async function approve({approvals}: House, ids: readonly string[]): Promise<readonly number[]> {
-  const took = []
+async function approve({approvals, pool}: House, ids: readonly string[]): Promise<readonly Voted[]> {
+  const floor = await openFloor(pool, ids)
+  const voted: Voted[] = []
   for (const id of ids) {
     const vote = (person: string) =>
       approvals.vote({
@@ -95,13 +105,39 @@ async function approve({approvals}: House, ids: readonly string[]): Promise<read
         key: randomUUID(),
       })
     await vote('hugo')
-    const began = performance.now()
-    const outcome = await vote('lin')
-    took.push(performance.now() - began)
+    // What a vote sets in motion after its commit is not to be measured with the next one.
+    await sleep(PAUSE_MS)
+    const {took: voteMs, result: outcome} = await timed(() => vote('lin'))
     if (outcome.kind !== 'counted' || outcome.request.status !== 'approved')
       throw new Error(`not approved: ${JSON.stringify(outcome)}`)
+    await sleep(PAUSE_MS)
+    const {took: floorMs} = await timed(() => floor(id))
+    voted.push({voteMs, floorMs})
   }
-  return took
+  return voted
+}
+
+/** What a decision can't do without: a row changed and another one added, durably. */
+async function openFloor(
+  pool: House['pool'],
+  ids: readonly string[],
+): Promise<(id: string) => Promise<unknown>> {
+  await pool.query(`create table bench_requests (id uuid primary key, status text not null);
+    create table bench_actions (id uuid not null, action text not null, at timestamptz not null default now())`)
+  await pool.query(`insert into bench_requests select id, 'pending' from unnest($1::uuid[]) as id`, [ids])
+  return id =>
+    pool.query({
+      name: 'bench-floor',
+      text: `with decided as (update bench_requests set status = 'approved' where id = $1 returning id)
+        insert into bench_actions (id, action) select id, 'approve' from decided`,
+      values: [id],
+    })
+}
+
+async function timed<T>(work: () => Promise<T>): Promise<{readonly took: number; readonly result: T}> {
+  const began = performance.now()
+  const result = await work()
+  return {took: performance.now() - began, result}
 }
 
 process.on('message', (message: ApprovalsRequest) => {

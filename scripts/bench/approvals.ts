@@ -1,20 +1,18 @@
-import {mkdtemp, readFile, rm, writeFile} from 'node:fs/promises'
+import {mkdtemp, rm, writeFile} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
-import pg from 'pg'
 import {startLinearEmulator, type LinearEmulator} from '../../src/emulators/linear/index.ts'
 import {startMailbox, type Mailbox} from '../../src/emulators/mailbox/index.ts'
 import type {Asked} from './approvals-target.ts'
+import {measureWaiting} from './approvals-waiting.ts'
 import {forkChild, type Child} from './child.ts'
-import type {Memory} from './product.ts'
 import {startServers} from './servers.ts'
 import {percentile} from './statistics.ts'
 import {sayVerdicts, type Verdict} from './verdicts.ts'
 
 const REQUESTS = 200
 const PARKED = 10_000
-const IDLE_MS = 10_000
 const ALL_TOLD_WITHIN_MS = 120_000
 
 /** What decides, and how it is known on each surface. */
@@ -151,87 +149,4 @@ async function measureTelling(
     }
   }
   return [verdict('told in Linear', inLinear(), 1_000), verdict('told by mail', byMail(), 3_000)]
-}
-
-async function measureWaiting(
-  {product, asker, databaseUrl}: Bench,
-  count: number,
-): Promise<readonly Verdict[]> {
-  await settled(databaseUrl)
-  await product.ask('collect')
-  const memory = async () => (await product.ask<Memory>('collect'), await product.ask<Memory>('collect'))
-  const [before, bytesBefore] = [await memory(), await databaseBytes(databaseUrl)]
-  const asked = await asker.ask<readonly Asked[]>({ask: count, everyMs: 0, inFlight: 10})
-  // What tells people of them is over before anything is measured.
-  await settled(databaseUrl)
-  const [after, bytesAfter] = [await memory(), await databaseBytes(databaseUrl)]
-  const idle = await cpuShare(product.pid)
-  const votes = await asker.ask<readonly number[]>({approve: asked.slice(0, 50).map(({id}) => id)})
-  const heapKb = ((after.heap - before.heap) * 1024) / count
-  const databaseKb = (bytesAfter - bytesBefore) / count / 1024
-  const p50 = percentile(votes, 0.5)
-  const which = `${count.toLocaleString('en')} waiting`
-  return [
-    {
-      what: `heap per request, ${which}`,
-      measured: `${heapKb.toFixed(2)} KB`,
-      goal: '<= 0.3 KB',
-      reached: heapKb <= 0.3,
-    },
-    {
-      what: `database per request, with history, notices and mails, ${which}`,
-      measured: `${databaseKb.toFixed(2)} KB`,
-      goal: '<= 1.2 KB',
-      reached: databaseKb <= 1.2,
-    },
-    {what: `idle CPU, ${which}`, measured: `${idle.toFixed(2)} %`, goal: '<= 0.5 %', reached: idle <= 0.5},
-    {
-      what: `the deciding vote, ${which}`,
-      measured: `p50 ${p50.toFixed(2)} ms`,
-      goal: '<= 0.7x of DBOS resuming (2.98 ms there)',
-      reached: p50 <= 0.7 * 2.98,
-    },
-  ]
-}
-
-/** Until nothing waits to be told and the queue has taken over what the outbox held. */
-async function settled(databaseUrl: string): Promise<void> {
-  const client = new pg.Client({connectionString: databaseUrl})
-  await client.connect()
-  try {
-    const until = Date.now() + 600_000
-    for (;;) {
-      const {rows} = await client.query<{n: number}>(
-        `select (select count(*) from outbox) + (select count(*) from notice_deliveries where state = 'waiting') as n`,
-      )
-      if (Number(rows[0]?.n) === 0 || Date.now() > until) break
-      await sleep(500)
-    }
-    await sleep(3_000)
-  } finally {
-    await client.end()
-  }
-}
-
-async function databaseBytes(databaseUrl: string): Promise<number> {
-  const client = new pg.Client({connectionString: databaseUrl})
-  await client.connect()
-  try {
-    await client.query('vacuum (full)')
-    const {rows} = await client.query<{n: string}>('select pg_database_size(current_database()) as n')
-    return Number(rows[0]?.n)
-  } finally {
-    await client.end()
-  }
-}
-
-/** Percent of one core that a process uses, by the kernel's books. */
-async function cpuShare(pid: number): Promise<number> {
-  const ticks = async () => {
-    const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? []
-    return Number(fields[11]) + Number(fields[12])
-  }
-  const before = await ticks()
-  await sleep(IDLE_MS)
-  return (((await ticks()) - before) * 10) / (IDLE_MS / 100)
 }

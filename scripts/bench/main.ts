@@ -2,6 +2,7 @@ import {benchApprovals} from './approvals.ts'
 import {benchBus} from './bus.ts'
 import {benchCommands} from './commands.ts'
 import {benchCoordination} from './coordination.ts'
+import {benchEvaluation} from './evaluation.ts'
 import {benchLocks} from './locks.ts'
 import {benchRegistry} from './registry.ts'
 import {startServers} from './servers.ts'
@@ -21,13 +22,14 @@ const BENCHES: Readonly<
     run: benchCoordination,
   },
   workflows: {
-    what: 'runs of workflows over their bare rows, DBOS and LangGraph  [quick]',
+    what: 'runs of workflows over their bare rows, DBOS and LangGraph  [quick|statements]',
     run: benchWorkflows,
   },
   approvals: {
     what: 'how soon people are told of a request in Linear and by mail; 10,000 requests that wait  [quick]',
     run: benchApprovals,
   },
+  evaluation: {what: 'grades of runs of 20 tasks', run: async () => benchEvaluation()},
   registry: {what: 'discovery at 1,000 agents with 10 capabilities each', run: benchDiscovery},
 }
 

@@ -46,6 +46,21 @@ interface CodeRow {
   expires_at: Date
 }
 
+interface ProvedRow {
+  principal: string
+  kind: ProvableKind
+  id: string
+  linked_at: Date
+}
+
+/** The owner of a token who proved nothing. */
+interface NothingProved {
+  principal: string
+  id: null
+}
+
+const PROVED = 'a.kind, a.account_id as id, a.linked_at'
+const OLDEST_FIRST = 'order by a.linked_at, a.account_id'
 const CODE = 'principal, hash, account_id, wrong_tries, outcome, expires_at'
 
 export type AccountStore = ReturnType<typeof createAccountStore>
@@ -53,34 +68,43 @@ export type AccountStore = ReturnType<typeof createAccountStore>
 /** The SQL of accounts, codes, tokens and their history. Times are the database's. */
 export function createAccountStore({pool}: {readonly pool: Pool}) {
   return {
-    /** Whose account it is by proof, or whose valid token; canonical accounts only. */
-    async ownerOf({kind, id}: Account, db: Db = pool): Promise<string | undefined> {
-      const {rows} = await db.query<{principal: string}>(
+    /** Whose account it is by proof, or whose valid token, and all that they proved; canonical accounts only. */
+    async ownerOf(
+      {kind, id}: Account,
+      db: Db = pool,
+    ): Promise<{readonly principal: string; readonly accounts: readonly ProvedAccount[]} | undefined> {
+      const {rows} = await db.query<ProvedRow | NothingProved>(
         kind === 'api'
           ? {
               name: 'accounts-by-token',
-              text: 'select principal from personal_tokens where hash = $1 and revoked_at is null and expires_at > now()',
+              text: `select t.principal, ${PROVED} from personal_tokens t left join linked_accounts a using (principal)
+                     where t.hash = $1 and t.revoked_at is null and t.expires_at > now() ${OLDEST_FIRST}`,
               values: [id],
             }
           : {
               name: 'accounts-owner',
-              text: 'select principal from linked_accounts where kind = $1 and account_id = $2',
+              text: `select principal, ${PROVED} from linked_accounts o join linked_accounts a using (principal)
+                     where o.kind = $1 and o.account_id = $2 ${OLDEST_FIRST}`,
               values: [kind, id],
             },
       )
-      return rows[0]?.principal
+      const [first] = rows
+      return (
+        first && {
+          principal: first.principal,
+          accounts: rows.flatMap(row => (row.id === null ? [] : toProved(row))),
+        }
+      )
     },
 
-    /** What these principals proved, the oldest first. */
-    async accountsOf(principals: readonly string[], db: Db = pool): Promise<readonly ProvedAccount[]> {
-      if (principals.length === 0) return []
-      const {rows} = await db.query<{principal: string; kind: ProvableKind; id: string; linked_at: Date}>({
+    /** What this principal proved, the oldest first. */
+    async accountsOf(principal: string, db: Db = pool): Promise<readonly ProvedAccount[]> {
+      const {rows} = await db.query<ProvedRow>({
         name: 'accounts-of',
-        text: `select principal, kind, account_id as id, linked_at from linked_accounts
-               where principal = any($1) order by linked_at, account_id`,
-        values: [principals],
+        text: `select principal, ${PROVED} from linked_accounts a where principal = $1 ${OLDEST_FIRST}`,
+        values: [principal],
       })
-      return rows.map(({linked_at, ...row}) => ({...row, linkedAt: linked_at.getTime()}))
+      return rows.map(toProved)
     },
 
     /** Makes it theirs unless it is somebody's; answers whose it is then. */
@@ -243,6 +267,10 @@ export function createAccountStore({pool}: {readonly pool: Pool}) {
       return rows[0]?.count ?? 0
     },
   }
+}
+
+function toProved({linked_at, ...row}: ProvedRow): ProvedAccount {
+  return {...row, linkedAt: linked_at.getTime()}
 }
 
 function toCode(row: CodeRow): CodeRecord {

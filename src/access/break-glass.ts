@@ -20,7 +20,7 @@ export interface GlassWindow {
 
 /** Everybody who may approve hears of each of these. */
 export type GlassAlarm =
-  | {readonly kind: 'broken' | 'ended'; readonly window: GlassWindow}
+  | {readonly kind: 'broken' | 'ended' | 'over'; readonly window: GlassWindow}
   | {readonly kind: 'used'; readonly window: GlassWindow; readonly subject: string; readonly title: string}
 
 export interface BreakGlassOptions {
@@ -64,7 +64,7 @@ export function createBreakGlass({pool, accounts, people, policy, alarm}: BreakG
     if (!policy)
       throw new AppError('NOT_PERMITTED', 'Nobody may: approvals.breakGlass is not set in signalbox.yaml.')
     if (person?.roles.some(role => policy.roles.includes(role))) return person
-    const who = (await people.holding(policy.roles)).map(({id}) => id)
+    const who = people.holding(policy.roles).map(({id}) => id)
     throw new AppError(
       'NOT_PERMITTED',
       `It needs role ${policy.roles.join(' or ')}, you have: ${person ? person.roles.join(', ') || 'no role' : 'no account known here'}. ${who.length > 0 ? `Ask ${who.slice(0, 3).join(', ')}.` : 'Ask an admin.'}`,
@@ -73,8 +73,8 @@ export function createBreakGlass({pool, accounts, people, policy, alarm}: BreakG
 
   return {
     /** Who may, as it is now: ids of persons, in order. */
-    async whoMay(): Promise<readonly string[]> {
-      return policy ? (await people.holding(policy.roles)).map(({id}) => id) : []
+    whoMay(): readonly string[] {
+      return policy ? people.holding(policy.roles).map(({id}) => id) : []
     },
 
     /**
@@ -156,6 +156,27 @@ export function createBreakGlass({pool, accounts, people, policy, alarm}: BreakG
         await alarm(db, {kind: 'used', window, subject, title})
       }
       return window
+    },
+
+    /** Ends the windows whose time is up, and tells so, once each. */
+    async sweep(): Promise<void> {
+      let window: GlassWindow | undefined
+      do {
+        window = await transaction(pool, async db => {
+          const {rows} = await db.query<WindowRow>(
+            `update break_glass set ended_at = ends_at
+             where id = (
+               select id from break_glass where ended_at is null and ends_at <= now()
+               order by ends_at limit 1 for update skip locked)
+             returning ${WINDOW}`,
+          )
+          if (!rows[0]) return undefined
+          const over = toWindow(rows[0])
+          await accounts.note(db, {principal: over.person, event: 'glass_ended', note: 'its time was up'})
+          await alarm(db, {kind: 'over', window: over})
+          return over
+        })
+      } while (window)
     },
   }
 }

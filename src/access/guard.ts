@@ -46,14 +46,10 @@ export function createGuard({
   readonly freezes: readonly Freeze[]
   readonly breakGlass: Pick<BreakGlass, 'open' | 'use' | 'whoMay'>
 }): Guard {
-  async function verdict(
-    window: GlassWindow | undefined,
-    environment: Environment,
-    now: number,
-  ): Promise<GuardVerdict> {
+  function verdict(window: GlassWindow | undefined, environment: Environment, now: number): GuardVerdict {
     if (window) return {kind: 'let-through', window}
     const freeze = frozen(freezes, environment, now)
-    return freeze ? {kind: 'frozen', ...freeze, breakers: await breakGlass.whoMay()} : {kind: 'clear'}
+    return freeze ? {kind: 'frozen', ...freeze, breakers: breakGlass.whoMay()} : {kind: 'clear'}
   }
   return {
     look: async ({environment, person, now}) =>

@@ -51,6 +51,17 @@ export function permit(policy: AccessPolicy, actor: Actor, demand: Demand): Perm
   }
 }
 
+/** The same of a person who is known by a token of their own. Which roles they have in Discord is not known there. */
+export function permitPerson(
+  policy: AccessPolicy,
+  person: string,
+  demand: Extract<Demand, {kind: 'command'}>,
+): Permission {
+  const principal = policy.principals.find(({id}) => id === person)
+  const actor: Actor = {kind: 'discord', id: principal?.discord ?? '', name: person}
+  return demand.restricted ? permitRestricted(policy, actor, demand.command, principal) : ALLOWED
+}
+
 export function isAdmin(policy: AccessPolicy, actor: Actor): boolean {
   if (actor.kind !== 'discord') return false
   return (
@@ -67,7 +78,12 @@ export function principalOf(policy: AccessPolicy, actor: Actor): Principal | und
 
 const ALLOWED: Permission = {allowed: true}
 
-function permitRestricted(policy: AccessPolicy, actor: Actor, command: string): Permission {
+function permitRestricted(
+  policy: AccessPolicy,
+  actor: Actor,
+  command: string,
+  principal = principalOf(policy, actor),
+): Permission {
   if (isAdmin(policy, actor)) return ALLOWED
   const rule = policy.rules.get(command)
   if (!rule || (rule.roles.length === 0 && rule.discordRoles.length === 0)) {
@@ -78,7 +94,6 @@ function permitRestricted(policy: AccessPolicy, actor: Actor, command: string): 
       ],
     }
   }
-  const principal = principalOf(policy, actor)
   const held = principal?.roles ?? []
   if (rule.roles.some(role => held.includes(role))) return ALLOWED
   if (rule.discordRoles.some(role => (actor.discordRoles ?? []).includes(role))) return ALLOWED

@@ -53,7 +53,7 @@ export function createAccountsPort({
   async function knownAccounts(person: string): Promise<readonly KnownAccount[]> {
     const principal = roster.find(person)
     const configured = principal ? configuredAccounts(principal) : []
-    const proved = await store.accountsOf([person])
+    const proved = await store.accountsOf(person)
     return [
       ...configured.map(({kind, id}) => ({
         name: kind === 'api' ? 'api' : nameOf(kind, id),
@@ -89,7 +89,7 @@ export function createAccountsPort({
     async remove(actor, name) {
       const {id} = await personOf(actor)
       if (name === 'api') return links.remove(id, 'token')
-      const known = (await store.accountsOf([id])).find(account => nameOf(account.kind, account.id) === name)
+      const known = (await store.accountsOf(id)).find(account => nameOf(account.kind, account.id) === name)
       return known ? links.remove(id, {kind: known.kind, id: known.id}) : false
     },
 

@@ -123,7 +123,7 @@ export function approvalRoutes({
       async request => {
         const {approver_role: role, limit} = given(request.query, listing)
         const pending = await approvals.pending({limit, ...(role === undefined ? {} : {roles: [role]})})
-        return {approvals: pending.map(toWire)} satisfies {approvals: z.output<typeof approval>[]}
+        return {approvals: pending.map(approvalToWire)} satisfies {approvals: z.output<typeof approval>[]}
       },
     )
 
@@ -142,8 +142,8 @@ export function approvalRoutes({
         const {id} = given(request.params, params)
         const found = await approvals.find(id)
         if (!found) throw new AppError('NOT_FOUND', 'There is no such request.')
-        const history = (await approvals.history(id)).map(toLine)
-        return {...toWire(found), history} satisfies z.output<typeof withHistory>
+        const history = (await approvals.history(id)).map(approvalLine)
+        return {...approvalToWire(found), history} satisfies z.output<typeof withHistory>
       },
     )
 
@@ -199,7 +199,7 @@ export function approvalRoutes({
         switch (found.status) {
           case 'approved':
             await approvals.tellAgain(found)
-            return reply.status(202).send(toWire(found) satisfies z.output<typeof approval>)
+            return reply.status(202).send(approvalToWire(found) satisfies z.output<typeof approval>)
           case 'pending':
             return problem(reply, 409, 'PENDING', 'It is not decided yet.')
           case 'rejected': {
@@ -250,10 +250,11 @@ export function approvalRoutes({
 function answer(reply: FastifyReply, outcome: VoteOutcome): FastifyReply {
   return outcome.kind === 'refused'
     ? problem(reply, STATUS[outcome.code], outcome.code, outcome.message)
-    : reply.send(toWire(outcome.request) satisfies z.output<typeof approval>)
+    : reply.send(approvalToWire(outcome.request) satisfies z.output<typeof approval>)
 }
 
-function toWire(request: ApprovalRequest): z.output<typeof approval> {
+/** A request as it is shown outside. */
+export function approvalToWire(request: ApprovalRequest): z.output<typeof approval> {
   const {required, requester, risk} = request
   return {
     id: request.id,
@@ -289,7 +290,8 @@ function toWire(request: ApprovalRequest): z.output<typeof approval> {
   }
 }
 
-function toLine({role, surface, note, at, ...rest}: HistoryEntry) {
+/** A line of its history, likewise. */
+export function approvalLine({role, surface, note, at, ...rest}: HistoryEntry) {
   return {...rest, role: role ?? null, surface: surface ?? null, note: note ?? null, at: iso(at)}
 }
 

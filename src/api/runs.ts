@@ -4,14 +4,17 @@ import type {FastifyInstance, FastifyRequest} from 'fastify'
 import {z} from 'zod'
 import {AppError, toError} from '../kernel/errors.ts'
 import type {Logger} from '../platform/logger.ts'
+import type {PlanningPort} from '../sdk/index.ts'
 import type {Launch} from '../workflows/launch.ts'
 import type {Order, RunEvent, Workflows} from '../workflows/service.ts'
 import type {ShownRun} from '../workflows/shown.ts'
+import {givenIn, HOUSE, keyed, whyNot} from './orchestrate.ts'
 import {header, jsonBody, rawBody} from './server.ts'
 
 const STATUSES = ['pending', 'running', 'paused', 'completed', 'failed', 'cancelled'] as const
 /** So that nothing in between takes a quiet stream for a dead one. */
 const HEARTBEAT_MS = 15_000
+const PLANNED_WITHIN_MS = 90_000
 
 const time = z.iso.datetime()
 const fault = z.object({code: z.string(), message: z.string()})
@@ -57,7 +60,12 @@ const execute = z.strictObject({
   workflow: text(64).optional().describe('by name; see workflows/'),
   input: z.record(z.string(), z.json()).default({}),
   description: text(4000).optional().describe('instead of a workflow: what is wanted'),
-  requirements: z.record(z.string(), z.json()).optional(),
+  requirements: z
+    .record(z.string(), z.json())
+    .optional()
+    .describe(
+      'with a description: pr_number, repo_url, target, environment, ref, path where it does not say them',
+    ),
 })
 const order = z.strictObject({reason: text(400).optional()})
 const retryOrder = z.strictObject({
@@ -80,10 +88,12 @@ const ORDERS = {
 export function runRoutes({
   workflows,
   launch,
+  planning,
   log,
 }: {
   readonly workflows: Pick<Workflows, 'get' | 'list' | 'events' | 'pause' | 'resume' | 'cancel' | 'retry'>
   readonly launch: Launch
+  readonly planning: Pick<PlanningPort, 'propose' | 'start'>
   readonly log: Pick<Logger, 'warn'>
 }) {
   return (app: FastifyInstance): void => {
@@ -106,22 +116,38 @@ export function runRoutes({
           access: 'token',
           about: {
             summary:
-              'Start a run of a workflow; the same `Idempotency-Key` header again answers the same run',
+              'Start a run of a workflow, or of one that is made of a description; the same `Idempotency-Key` header again answers the same run',
             body: execute,
             answers: {202: {description: 'it was started', content: started}},
           },
         },
       },
       async (request, reply) => {
-        const {workflow, input, description} = given(jsonBody(request), execute)
+        const {workflow, input, description, requirements} = given(jsonBody(request), execute)
         if ((workflow === undefined) === (description === undefined))
           throw new AppError('INVALID_INPUT', 'Give either a workflow or a description.')
-        if (workflow === undefined)
-          throw new AppError(
-            'NOT_CONFIGURED',
-            'Runs can’t be planned from a description here. Name a workflow.',
-          )
         const key = header(request, 'idempotency-key')
+        if (description !== undefined) {
+          const correlationId = key === undefined ? request.id : keyed(HOUSE, given(key, text(200)))
+          const proposed = await planning.propose({
+            description,
+            correlationId,
+            actor: HOUSE,
+            given: givenIn(requirements),
+            signal: AbortSignal.timeout(PLANNED_WITHIN_MS),
+          })
+          if (proposed.kind !== 'drafted') throw whyNot(proposed)
+          const {id, run} = proposed.draft
+          const runId = run ?? (await planning.start({id, actor: HOUSE, correlationId})).run ?? ''
+          const shown = await found(runId)
+          return reply.status(202).send({
+            id: runId,
+            workflow: shown.workflow,
+            status: shown.status,
+            correlation_id: shown.correlation_id,
+          } satisfies z.output<typeof started>)
+        }
+        if (workflow === undefined) throw new AppError('INVALID_INPUT', 'Give a workflow.')
         const run = await launch({
           workflow,
           input,

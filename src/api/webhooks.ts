@@ -2,7 +2,7 @@ import type {FastifyInstance, FastifyReply, FastifyRequest} from 'fastify'
 import {z} from 'zod'
 import {codesIn} from '../access/code.ts'
 import {LINEAR_QUEUE} from '../approvals/surfaces/linear-inbox.ts'
-import {commentText, isSigned, runHint} from '../integrations/github/webhook.ts'
+import {commentText, isSigned, issueHint, runHint} from '../integrations/github/webhook.ts'
 import {faultOf, linearHint} from '../integrations/linear/webhook.ts'
 import type {Clock} from '../kernel/clock.ts'
 import type {Logger} from '../platform/logger.ts'
@@ -10,6 +10,7 @@ import type {Outbox} from '../platform/outbox.ts'
 import type {Db} from '../platform/postgres.ts'
 import {ACCOUNTS_QUEUE} from '../access/links.ts'
 import {WEBHOOKS_QUEUE} from '../deployments/service.ts'
+import {PLANS_QUEUE} from '../plans/plans.ts'
 import {header, jsonBody, problem, rawBody} from './server.ts'
 
 // The delivery's id and its job commit together: a repeated delivery finds the id and makes no second job.
@@ -36,6 +37,8 @@ const verdict = z.object({status: z.enum(['accepted', 'duplicate', 'ignored'])})
 function jobFor(event: string, payload: unknown, id: string) {
   const hint = runHint(event, payload)
   if (hint) return {queue: WEBHOOKS_QUEUE, name: 'github-run', id, data: hint}
+  const moved = issueHint(event, payload)
+  if (moved) return {queue: PLANS_QUEUE, name: 'github-issue', id, data: moved}
   // Who wrote it, and whether it was edited since, is read from GitHub itself.
   const posted = codesIn(commentText(event, payload) ?? '').length > 0
   return posted ? {queue: ACCOUNTS_QUEUE, name: 'github-comment', id, data: {}} : undefined
@@ -76,7 +79,7 @@ export function webhookRoutes(options: {
         config: {
           access: 'signature',
           about: {
-            summary: 'Webhooks from GitHub: hints that a run moved, or that a code was posted',
+            summary: 'Webhooks from GitHub: hints that a run or an issue moved, or that a code was posted',
             headers: {
               'x-hub-signature-256': 'signature over the body, by GITHUB_WEBHOOK_SECRET',
               'x-github-delivery': 'the delivery; the same one again changes nothing',

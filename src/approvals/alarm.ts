@@ -15,7 +15,7 @@ export function createAlarm({
   readonly approverRoles: readonly string[]
 }) {
   return async (db: Db, alarm: GlassAlarm): Promise<void> => {
-    const approvers = await people.holding(approverRoles)
+    const approvers = people.holding(approverRoles)
     await notices.announce(
       db,
       noticeOf(
@@ -59,5 +59,7 @@ function titleOf(alarm: GlassAlarm): string {
       return `${person} let ${alarm.title} through without approval`
     case 'ended':
       return `${person} ended it: approvals hold again`
+    case 'over':
+      return `${person}’s time without approvals is up: they hold again`
   }
 }

@@ -1,3 +1,5 @@
+import type {AuditEvent} from '../audit/audit.ts'
+import {fingerprint} from '../kernel/fingerprint.ts'
 import type {Json} from '../kernel/json.ts'
 import type {NewNotice, NoticeEvent} from '../notifications/notice.ts'
 import type {HistoryLine} from './decide.ts'
@@ -52,6 +54,43 @@ export function noticeOf(
     ...(event === 'approval_required' && required.mailAfterMs !== null
       ? {mailAfterMs: required.mailAfterMs}
       : {}),
+  }
+}
+
+const AUDITED: Readonly<Partial<Record<HistoryLine['action'], string>>> = {
+  approve: 'approval.approve',
+  reject: 'approval.reject',
+  cancel: 'approval.cancel',
+  void: 'approval.void',
+  use: 'approval.use',
+  timeout: 'approval.expire',
+  refuse: 'approval.refuse',
+}
+
+/** What the audit keeps of a line: who decided what, or was refused. What people wrote stays in the history. */
+export function auditOf(
+  {id, action: {title}, digest, correlationId}: ApprovalState,
+  {action, actor, role, surface, note, metadata}: HistoryLine,
+): {readonly event: AuditEvent; readonly phase: 'done' | 'refused'} | undefined {
+  const known = AUDITED[action]
+  if (known === undefined) return undefined
+  const code = metadata?.['code']
+  return {
+    event: {
+      action: known,
+      subject: id,
+      actor: {id: actor, name: actor},
+      correlationId,
+      details: {
+        title,
+        digest: digest.slice(0, 12),
+        ...(role === undefined ? {} : {role}),
+        ...(surface === undefined ? {} : {surface}),
+        ...(typeof code === 'string' ? {code} : {}),
+        ...(note === undefined ? {} : {text: fingerprint(note)}),
+      },
+    },
+    phase: action === 'refuse' ? 'refused' : 'done',
   }
 }
 

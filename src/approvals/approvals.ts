@@ -48,4 +48,6 @@ export interface Approvals {
   }): Promise<readonly ApprovalRequest[]>
   /** Reminders, escalations and expiries that are due. Answers how many there were. */
   sweep(): Promise<number>
+  /** Removes what ended 365 days ago, with its history. */
+  forgetOld(): Promise<void>
 }

@@ -131,13 +131,6 @@ export function decide(
   }
 }
 
-/** When the next thing is due by itself; undefined: never. */
-export function nextAt(state: ApprovalState): number | undefined {
-  if (state.status !== 'pending') return undefined
-  const times = [state.remindAt, state.expiresAt].filter(time => time !== undefined)
-  return times.length === 0 ? undefined : Math.min(...times)
-}
-
 /** Who may decide: whoever holds one of these. Those who were called in have joined the others. */
 export function entitledRoles({
   required,

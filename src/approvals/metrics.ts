@@ -1,12 +1,11 @@
 import {Counter, Gauge, Histogram, type Registry} from 'prom-client'
 import type {RiskLevel} from '../platform/config/config.ts'
+import {inTimeForScrape} from '../platform/scrape.ts'
 import type {ApprovalRequest, RefusalCode} from './request.ts'
 import {RISK_LEVELS} from './risk.ts'
 
 export type ApprovalMetrics = ReturnType<typeof createApprovalMetrics>
 
-/** A scrape must not wait for a database that is away. */
-const COUNT_WITHIN_MS = 2_000
 const WAITS = [30, 60, 300, 600, 1800, 3600, 7200, 14400, 28800, 86400]
 
 /** The metrics of approvals. Labels are closed sets; the backlog is what the database says at each scrape. */
@@ -64,7 +63,7 @@ export function createApprovalMetrics({
     registers,
     async collect() {
       this.reset()
-      const counts = await answerWithin(backlog(), COUNT_WITHIN_MS)
+      const counts = await inTimeForScrape(backlog())
       if (!counts) return
       for (const risk_level of RISK_LEVELS) this.set({risk_level}, counts.get(risk_level) ?? 0)
     },
@@ -108,12 +107,4 @@ function agentOf({subject}: ApprovalRequest): string {
 function environmentOf({action}: ApprovalRequest): string {
   const known = ['production', 'staging', 'development']
   return known.includes(action.environment) ? action.environment : 'other'
-}
-
-function answerWithin<T>(answer: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>(resolve => {
-    timer = setTimeout(() => resolve(undefined), ms)
-  })
-  return Promise.race([answer.catch(() => undefined), late]).finally(() => clearTimeout(timer))
 }

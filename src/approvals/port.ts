@@ -1,27 +1,32 @@
-import {accountOf, type People} from '../access/people.ts'
+import {accountOf as discordAccountOf, type Account, type People} from '../access/people.ts'
 import type {Clock} from '../kernel/clock.ts'
 import type {Actor, ApprovalsPort, ApprovalSummary, VoteReport} from '../sdk/index.ts'
 import type {Approvals} from './approvals.ts'
 import {ballotOf, parseBallot, type Ballot} from './ballot.ts'
 import {decide, stillNeeded, type ApprovalEvent, type Voter} from './decide.ts'
-import type {ApprovalRequest, RefusalCode, VoteOutcome} from './request.ts'
+import type {ApprovalRequest, RefusalCode, Surface, VoteOutcome} from './request.ts'
 
 /** How many of those that wait are searched for the beginning of an id. */
 const SEARCHED = 200
 const WORDLESS: readonly (RefusalCode | undefined)[] = ['REASON_REQUIRED', 'JUSTIFICATION_REQUIRED']
 
-/** What commands and agents may do about approvals. Whoever acts is who Discord says; nobody else can vote here. */
+/** What commands, agents and conversations may do about approvals. Whoever acts is who their surface says. */
 export function createApprovalsPort({
   approvals,
   people,
   messageOf,
   clock,
+  surface = 'discord',
+  accountOf = discordAccountOf,
 }: {
   readonly approvals: Pick<Approvals, 'vote' | 'question' | 'find' | 'pending'>
   readonly people: Pick<People, 'personOf'>
   /** The Discord message of a request. */
   readonly messageOf: (id: string) => Promise<MessagePlace | undefined>
   readonly clock: Clock
+  readonly surface?: Surface
+  /** The account that the surface has authenticated the actor by; by default that in Discord. */
+  readonly accountOf?: (actor: Actor) => Account | undefined
 }): ApprovalsPort {
   async function summaryOf(request: ApprovalRequest, actor: Actor): Promise<ApprovalSummary> {
     const {id, action, status, risk, requester, required, decisions, createdAt, expiresAt} = request
@@ -66,7 +71,7 @@ export function createApprovalsPort({
     voter: Voter,
     intent: 'approve' | 'reject' | 'ask',
   ): RefusalCode | undefined {
-    const attempt = {at: clock(), voter, surface: 'discord'} as const
+    const attempt = {at: clock(), voter, surface}
     const event: ApprovalEvent =
       intent === 'ask'
         ? {type: 'question', ...attempt, text: ''}
@@ -107,7 +112,7 @@ export function createApprovalsPort({
         id: ballot.id,
         account,
         decision,
-        surface: 'discord',
+        surface,
         ...(reason === undefined ? {} : {reason}),
         ...(justification === undefined ? {} : {justification}),
         ...(ballot.seen === undefined ? {} : {digest: ballot.seen}),
@@ -123,10 +128,7 @@ export function createApprovalsPort({
       const ballot = await ballotFor(request)
       if (!ballot) return UNKNOWN
       const {id} = ballot
-      return report(
-        await approvals.question({id, account, surface: 'discord', text, key: correlationId}),
-        actor,
-      )
+      return report(await approvals.question({id, account, surface, text, key: correlationId}), actor)
     },
   }
 }

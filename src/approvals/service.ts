@@ -1,22 +1,22 @@
 import {randomUUID} from 'node:crypto'
 import {isDeepStrictEqual} from 'node:util'
 import type {Pool} from 'pg'
-import type {People} from '../access/people.ts'
-import type {Event, EventJournal} from '../events/index.ts'
-import {AppError} from '../kernel/errors.ts'
+import type {Account, People, Person} from '../access/people.ts'
+import type {AuditNotes} from '../audit/audit.ts'
+import type {EventJournal} from '../events/index.ts'
+import {AppError, toError} from '../kernel/errors.ts'
 import type {ReplyTarget} from '../invocations/invocation.ts'
 import type {Notices} from '../notifications/notice.ts'
 import type {ApprovalPolicy, QuietHours, RiskLevel} from '../platform/config/config.ts'
 import type {Logger} from '../platform/logger.ts'
 import type {Outbox} from '../platform/outbox.ts'
-import {afterCommit, transaction, type Db} from '../platform/postgres.ts'
+import {afterCommit, isTransient, transaction, type Db} from '../platform/postgres.ts'
 import type {Reply} from '../sdk/index.ts'
-import {callsPeople, factOf, noticeOf} from './announce.ts'
+import {auditOf, callsPeople, factOf, noticeOf} from './announce.ts'
 import type {Approvals} from './approvals.ts'
 import {
   decide,
   entitledRoles,
-  nextAt,
   stillHolds,
   timesOf,
   type ApprovalEvent,
@@ -52,6 +52,7 @@ export interface ApprovalsOptions {
     write(db: Db, id: string, view: Reply): Promise<void>
   }
   readonly notices: Notices
+  readonly audit: AuditNotes
   readonly journal: Pick<EventJournal, 'emitWithin' | 'announce'>
   readonly outbox: Pick<Outbox, 'relay'>
   /** The message under this id changed. */
@@ -66,8 +67,6 @@ export interface ApprovalsOptions {
 }
 
 export interface ApprovalService extends Approvals {
-  /** Reminds, escalates or expires one request if that is due; otherwise nothing. */
-  passTime(id: string): Promise<void>
   /** The latest request of a deployment or a run. */
   findByTask(taskId: string): Promise<ApprovalRequest | undefined>
   /** What was asked about this very subject. */
@@ -86,6 +85,11 @@ interface Repeated {
   readonly state: ApprovalState
 }
 
+/** Who makes an attempt, and what identifies it. */
+interface AttemptBy extends Attempt {
+  readonly account: Account
+}
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 /** A change that meets another one looks again; under the row's lock that is the clock alone. */
 const TRIES = 3
@@ -97,17 +101,18 @@ const SWEEP_AT_ONCE = 200
  * what was decided. The pure half is in decide.ts.
  */
 export function createApprovals(options: ApprovalsOptions): ApprovalService {
-  const {pool, store, people, replies, notices, journal, outbox, notify, policies, quietHours} = options
-  const {statusChannelId, metrics, log} = options
+  const {pool, store, people, replies, notices, audit, journal, outbox, notify, policies} = options
+  const {quietHours, statusChannelId, metrics, log} = options
 
   async function ask(db: Db, request: NewApproval): Promise<ApprovalRequest | undefined> {
     const required = requirementOf(request.risk.level, policies)
     if (required.approvers === 0) return undefined
-    const earlier = await store.findBySubject(db, request.subject)
-    if (earlier) return earlier
-    const requester = await knownRequester(db, request.requester)
-    await assertDecidable(db, required, requester.person)
-    const at = await store.now(db)
+    const [{at, asked}, requester] = await Promise.all([
+      store.look(db, request.subject),
+      knownRequester(db, request.requester),
+    ])
+    if (asked) return asked
+    assertDecidable(required, requester.person)
     const state: ApprovalState = {
       id: randomUUID(),
       subject: request.subject,
@@ -130,54 +135,59 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
       usedAt: undefined,
       channelId: request.channelId ?? statusChannelId,
     }
-    if (!(await store.insert(db, state))) return store.findBySubject(db, request.subject)
-    if (state.channelId !== undefined) {
-      const target = {kind: 'channel', channelId: state.channelId} as const
-      await replies.open(db, state.id, target, await draw(db, state))
-    }
     const lines: readonly HistoryLine[] = [
       {action: 'ask', actor: requester.person ?? requester.name, metadata: {digest: state.digest}},
     ]
-    await publish(db, undefined, state, lines, at)
+    if (!(await store.insert(db, state, lines))) return (await store.look(db, request.subject)).asked
+    await publish(db, undefined, {state, lines}, 1, at)
     return state
   }
 
   /** Its message. Whoever may decide stays named in it while it waits, or they would not be called by its first copy. */
-  async function draw(db: Db, state: ApprovalState): Promise<Reply> {
+  function draw(state: ApprovalState): Reply {
     if (state.status !== 'pending') return describeApproval(state)
-    const approvers = await people.holding(entitledRoles(state), db)
-    const mentions = approvers
+    const mentions = people
+      .holding(entitledRoles(state))
       .filter(({id}) => id !== state.requester.person)
-      .flatMap(({accounts}) => accounts.discord ?? [])
+      .flatMap(({discord}) => discord ?? [])
     return describeApproval(state, {mentions})
   }
 
-  /** What a change means for everybody else, in its own transaction; and the hints that go out after it. */
+  /** Begins its message with the request, and keeps it true to it. */
+  async function show(db: Db, before: ApprovalState | undefined, state: ApprovalState): Promise<void> {
+    const {id, channelId} = state
+    if (before) return replies.write(db, id, draw(state))
+    if (channelId !== undefined) await replies.open(db, id, {kind: 'channel', channelId}, draw(state))
+  }
+
+  /**
+   * What a change means for everybody else, in its own transaction; and the hints that go out after it. `first` is the
+   * number of its first line. Nothing here waits for the answer to anything else, so all of it is one round trip.
+   */
   async function publish(
     db: Db,
     before: ApprovalState | undefined,
-    state: ApprovalState,
-    lines: readonly HistoryLine[],
+    {state, lines}: Pick<Decided, 'state' | 'lines'>,
+    first: number,
     at: number,
-    attempt?: Attempt,
   ): Promise<void> {
-    if (lines.length > 0) {
-      const first = await store.append(db, state.id, lines, at, attempt)
-      for (const [i, line] of lines.entries()) {
-        const approvers = callsPeople(line) ? await stillCalled(db, state, line) : []
-        const notice = noticeOf(state, line, first + i, approvers)
-        if (notice) await notices.announce(db, notice)
-      }
-    }
-    const events: Event[] = []
-    for (const {type, data} of lines.flatMap(line => factOf(state, line, at) ?? []))
-      events.push(
-        await journal.emitWithin(db, type, data, {source: 'approvals', correlationId: state.correlationId}),
-      )
     const changed = before !== state
-    if (before && changed) await replies.write(db, state.id, await draw(db, state))
-    const due = {before: before && nextAt(before), after: nextAt(state), now: at}
-    const jobs = changed ? await store.leave(db, jobsOf(before, state, due)) : []
+    const about = {source: 'approvals', correlationId: state.correlationId}
+    const [events, jobs] = await Promise.all([
+      Promise.all(
+        lines
+          .flatMap(line => factOf(state, line, at) ?? [])
+          .map(({type, data}) => journal.emitWithin(db, type, data, about)),
+      ),
+      changed ? store.leave(db, jobsOf(before, state)) : [],
+      changed ? show(db, before, state) : undefined,
+      ...lines
+        .flatMap((line, i) => noticeOf(state, line, first + i, stillCalled(state, line)) ?? [])
+        .map(notice => notices.announce(db, notice)),
+      ...lines
+        .flatMap(line => auditOf(state, line) ?? [])
+        .map(({event, phase}) => audit.note(db, event, phase)),
+    ])
     afterCommit(db, () => {
       outbox.relay(jobs)
       journal.announce(events)
@@ -192,23 +202,30 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
     })
   }
 
-  /** Takes the row, decides, and writes all of it; undefined when there is no such request. */
+  /**
+   * Takes the row, decides, and writes all of it; undefined when there is no such request. Who makes an attempt is asked
+   * behind the lock: as it is known then.
+   */
   async function change(
     db: Db,
     id: string,
-    eventOf: (state: ApprovalState, at: number) => Promise<ApprovalEvent>,
-    attempt?: Attempt,
+    eventOf: (state: ApprovalState, at: number, person: Person | undefined) => ApprovalEvent,
+    by?: AttemptBy,
   ): Promise<Decided | Repeated | undefined> {
     for (let tries = 0; tries < TRIES; tries++) {
-      const before = await store.lock(db, id)
-      if (!before) return undefined
-      const {at, earlier} = await store.look(db, id, attempt?.key)
+      const [held, person] = await Promise.all([
+        store.take(db, id, by?.key),
+        by && people.personOf(by.account, db),
+      ])
+      if (!held) return undefined
+      const {state: before, at, earlier} = held
       if (earlier) return {earlier, state: before}
-      const event = await eventOf(before, at)
-      const decided = decide(before, event, quietHours)
+      const decided = decide(before, eventOf(before, at, person), quietHours)
       const {state, lines} = decided
-      if (state !== before && !(await store.save(db, before, state))) continue
-      await publish(db, before, state, lines, event.at, attempt)
+      if (lines.length === 0) return decided
+      const first = await store.save(db, before, state, lines, at, by)
+      if (first === undefined) continue
+      await publish(db, before, decided, first, at)
       return decided
     }
     throw new AppError('CONTENDED', `The approval ${id} keeps changing.`)
@@ -221,15 +238,11 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
   ): Promise<VoteOutcome> {
     if (!UUID.test(id)) return notFound(id)
     const done = await transaction(pool, db =>
-      change(
-        db,
-        id,
-        async (state, at) => {
-          const person = await people.personOf(account, db)
-          return eventOf({account, person}, await rolesOf(db, state), at)
-        },
-        {key, evidence},
-      ),
+      change(db, id, (state, at, person) => eventOf({account, person}, rolesOf(state), at), {
+        account,
+        key,
+        evidence,
+      }),
     )
     if (!done) return notFound(id)
     if ('earlier' in done) return outcomeOfEarlier(done)
@@ -247,8 +260,9 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
     }
   }
 
+  /** Reminds, escalates or expires one request if that is due; otherwise nothing. */
   async function passTime(id: string): Promise<void> {
-    await transaction(pool, db => change(db, id, async (_state, at) => ({type: 'tick', at})))
+    await transaction(pool, db => change(db, id, (_state, at) => ({type: 'tick', at})))
   }
 
   async function knownRequester(
@@ -261,12 +275,8 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
   }
 
   /** Throws NOT_PERMITTED when all who may come to decide it can't make it up among them. */
-  async function assertDecidable(
-    db: Db,
-    required: Requirement,
-    requester: string | undefined,
-  ): Promise<void> {
-    const holders = await people.holding([...new Set([...required.roles, ...required.escalateTo])], db)
+  function assertDecidable(required: Requirement, requester: string | undefined): void {
+    const holders = people.holding([...required.roles, ...required.escalateTo])
     const lacking = lackingApprovers(
       required,
       holders.filter(({id}) => id !== requester),
@@ -280,20 +290,22 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
   }
 
   /** Those whom a line calls, who have not voted and may. */
-  async function stillCalled(db: Db, state: ApprovalState, line: HistoryLine): Promise<readonly string[]> {
+  function stillCalled(state: ApprovalState, line: HistoryLine): readonly string[] {
+    if (!callsPeople(line)) return []
     const roles = line.action === 'escalate' && line.role !== undefined ? [line.role] : entitledRoles(state)
     const not = new Set([
       state.requester.person,
       ...state.decisions.map(({principal}) => principal),
       line.actor,
     ])
-    return (await people.holding(roles, db)).map(({id}) => id).filter(id => !not.has(id))
+    return people
+      .holding(roles)
+      .map(({id}) => id)
+      .filter(id => !not.has(id))
   }
 
-  async function rolesOf(db: Db, {decisions}: ApprovalState): Promise<RolesNow> {
-    const roles = new Map<string, readonly string[]>()
-    for (const {principal} of decisions) roles.set(principal, (await people.find(principal, db))?.roles ?? [])
-    return roles
+  function rolesOf({decisions}: ApprovalState): RolesNow {
+    return new Map(decisions.map(({principal}) => [principal, people.rolesOf(principal)]))
   }
 
   return {
@@ -316,19 +328,14 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
 
     async cancel(db, id, {by, note}) {
       if (!UUID.test(id)) return false
-      const done = await change(db, id, async (_state, at) => ({type: 'cancel', at, by, note}))
+      const done = await change(db, id, (_state, at) => ({type: 'cancel', at, by, note}))
       return done !== undefined && 'lines' in done && done.lines.at(-1)?.action === 'cancel'
     },
 
     async redeem(db, id, bound) {
       const none = {kind: 'stop', reason: 'there is no such approval'} as const
       if (!UUID.test(id)) return none
-      const done = await change(db, id, async (state, at) => ({
-        type: 'use',
-        at,
-        rolesNow: await rolesOf(db, state),
-        bound,
-      }))
+      const done = await change(db, id, (state, at) => ({type: 'use', at, rolesNow: rolesOf(state), bound}))
       return done && 'redeemed' in done ? (done.redeemed ?? none) : none
     },
 
@@ -342,21 +349,17 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
 
     findByTask: taskId => store.findByTask(taskId),
 
-    findBySubject: subject => store.findBySubject(pool, subject),
+    findBySubject: async subject => (await store.look(pool, subject)).asked,
 
     async usedBy(db, run) {
-      const standing: ApprovalState[] = []
-      for (const state of await store.usedBy(db, run))
-        if (stillHolds(state, await rolesOf(db, state))) standing.push(state)
-      return standing
+      return (await store.usedBy(db, run)).filter(state => stillHolds(state, rolesOf(state)))
     },
 
     async toldInLinear(id, issue) {
       await transaction(pool, async db => {
-        const state = await store.lock(db, id)
+        const state = (await store.take(db, id, undefined))?.state
         if (!state || isDeepStrictEqual(state.linear, issue)) return
-        await store.place(db, id, issue)
-        await replies.write(db, id, await draw(db, {...state, linear: issue}))
+        await Promise.all([store.place(db, id, issue), show(db, state, {...state, linear: issue})])
         afterCommit(db, () => void notify(id))
       })
     },
@@ -368,12 +371,27 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
 
     pending: query => store.pending(query),
 
-    passTime,
-
     async sweep() {
-      const due = await store.due(SWEEP_AT_ONCE)
-      for (const id of due) await passTime(id)
-      return due.length
+      let passed = 0
+      for (;;) {
+        const due = await store.due(SWEEP_AT_ONCE)
+        const before = passed
+        for (const id of due) {
+          try {
+            await passTime(id)
+            passed++
+          } catch (error) {
+            // A database that is away keeps all of them waiting; one that can't be carried on must not.
+            if (isTransient(error)) throw error
+            log.warn({approval: id, reason: toError(error).message}, 'time does not pass for a request')
+          }
+        }
+        if (due.length < SWEEP_AT_ONCE || passed === before) return passed
+      }
+    },
+
+    async forgetOld() {
+      while ((await store.forget(SWEEP_AT_ONCE)) === SWEEP_AT_ONCE);
     },
   }
 }

@@ -8,7 +8,10 @@ import type {ApprovalStatus, HistoryEntry, Subject} from './request.ts'
 
 interface ApprovalRow {
   id: string
-  subject: Subject
+  kind: Subject['kind']
+  task_id: string
+  turn: string
+  path: string | null
   correlation_id: string
   status: ApprovalStatus
   action: ApprovalState['action']
@@ -33,8 +36,9 @@ interface ApprovalRow {
   used_at: Date | null
 }
 
-const COLUMNS = `id, subject, correlation_id, status, action, requester, risk_level, risk_score, risk_reasons, required,
-  bound, digest, card, decisions, escalations, note, channel_id, linear, version, created_at, remind_at, expires_at, decided_at,
+const REQUESTS = 'approval_requests join approval_requirements on hash = requirement'
+const COLUMNS = `id, kind, task_id, turn, path, correlation_id, status, action, requester, risk_level, risk_score,
+  risk_reasons, content as required, bound, encode(digest, 'hex') as digest, card, decisions, escalations, note, channel_id, linear, version, created_at, remind_at, expires_at, decided_at,
   used_at`
 const RISKIEST_FIRST = `array_position(array['critical', 'high', 'medium', 'low'], risk_level), created_at`
 
@@ -55,28 +59,39 @@ export interface Attempt {
   readonly evidence: Readonly<Record<string, Json>>
 }
 
+/** A request whose row is held until the transaction ends. */
+export interface Held {
+  readonly state: ApprovalState
+  /** By the database's clock, which is the only one that counts here; milliseconds since the epoch. */
+  readonly at: number
+  /** What became of this very attempt when it was made before. */
+  readonly earlier: HistoryEntry | undefined
+}
+
+/** Of what a request takes, given as $4. */
+const HASH = `sha256(convert_to($4::jsonb::text, 'UTF8'))`
+
+/** Writes the lines $2 at the time $3 behind those that the request $1 has. Its row is held, so nobody else numbers any. */
+const NOTE = `insert into approval_actions (approval_id, seq, action, actor, role, surface, note, metadata, key, at)
+  select $1, n + (select coalesce(max(seq), 0) from approval_actions where approval_id = $1),
+         action, actor, role, surface, note, metadata, key, $3
+  from jsonb_to_recordset($2) as g(
+    n integer, action text, actor text, role text, surface text, note text, metadata jsonb, key text)`
+
 export type ApprovalStore = ReturnType<typeof createApprovalStore>
 
-/** The SQL of approvals. Changes are made under the lock of the request's row, by whoever took it with `lock`. */
+/** The SQL of approvals. Changes are made under the lock of the request's row, by whoever holds it: see `take`. */
 export function createApprovalStore({pool}: {readonly pool: Pool}) {
   async function one(db: Db, where: string, values: readonly unknown[]): Promise<ApprovalState | undefined> {
     const {rows} = await db.query<ApprovalRow>(
-      `select ${COLUMNS} from approval_requests where ${where}`,
+      `select ${COLUMNS} from ${REQUESTS} where ${where}`,
       values as unknown[],
     )
     return rows[0] && toState(rows[0])
   }
 
   return {
-    /** The database's time, which is the only one that counts here. */
-    async now(db: Db): Promise<number> {
-      const {rows} = await db.query<{at: Date}>('select clock_timestamp() as at')
-      return (rows[0] as {at: Date}).at.getTime()
-    },
-
     find: (id: string) => one(pool, 'id = $1', [id]),
-
-    findBySubject: (db: Db, subject: Subject) => one(db, 'subject_key = $1', [keyOf(subject)]),
 
     /** The latest request about a deployment or a run. */
     findByTask: (taskId: string) => one(pool, 'task_id = $1 order by created_at desc limit 1', [taskId]),
@@ -84,70 +99,92 @@ export function createApprovalStore({pool}: {readonly pool: Pool}) {
     /** Those of a run's gates that were approved and used, the last one first. */
     async usedBy(db: Db, run: string): Promise<readonly ApprovalState[]> {
       const {rows} = await db.query<ApprovalRow>(
-        `select ${COLUMNS} from approval_requests
-         where task_id = $1 and subject ->> 'kind' = 'gate' and status = 'approved' and used_at is not null
+        `select ${COLUMNS} from ${REQUESTS}
+         where task_id = $1 and kind = 'gate' and status = 'approved' and used_at is not null
          order by used_at desc`,
         [run],
       )
       return rows.map(toState)
     },
 
-    /** Takes the request's row for the rest of the transaction. */
-    async lock(db: Db, id: string): Promise<ApprovalState | undefined> {
-      const {rows} = await db.query<ApprovalRow>({
-        name: 'approvals-lock',
-        text: `select ${COLUMNS} from approval_requests where id = $1 for update`,
-        values: [id],
+    /** The database's time, and the request that there may be about the subject. */
+    async look(
+      db: Db,
+      subject: Subject,
+    ): Promise<{readonly at: number; readonly asked: ApprovalState | undefined}> {
+      const {rows} = await db.query<{now: Date} & (ApprovalRow | {id: null})>({
+        name: 'approvals-look',
+        text: `select clock_timestamp() as now, ${COLUMNS}
+          from (values (1)) as once left join (${REQUESTS}) on (task_id, kind, turn) = ($1, $2, $3)`,
+        values: [...keyOf(subject)],
       })
-      return rows[0] && toState(rows[0])
+      const [row] = rows as [{now: Date} & (ApprovalRow | {id: null})]
+      return {at: row.now.getTime(), asked: row.id === null ? undefined : toState(row)}
     },
 
     /**
-     * Under the row's lock: the time, and what became of this very attempt when it was made before. A statement of its
-     * own, since that of the lock still sees what was there before it waited.
+     * Takes the request's row for the rest of the transaction; undefined when there is none. Sent together, its two
+     * statements are carried out in turn: the second sees what was committed while the first waited for the lock.
      */
-    async look(
-      db: Db,
-      id: string,
-      key: string | undefined,
-    ): Promise<{readonly at: number; readonly earlier: HistoryEntry | undefined}> {
-      const {rows} = await db.query<{now: Date} & (ActionRow | {seq: null})>({
-        name: 'approvals-look',
-        text: `select clock_timestamp() as now, seq, action, actor, role, surface, note, metadata, at
-          from (values (1)) as once left join approval_actions on approval_id = $1 and key = $2`,
-        values: [id, key ?? null],
-      })
-      const [row] = rows as [{now: Date} & (ActionRow | {seq: null})]
-      return {at: row.now.getTime(), earlier: row.seq === null ? undefined : toEntry(row)}
+    async take(db: Db, id: string, key: string | undefined): Promise<Held | undefined> {
+      const [{rows: requests}, {rows: looks}] = await Promise.all([
+        db.query<ApprovalRow>({
+          name: 'approvals-lock',
+          text: `select ${COLUMNS} from ${REQUESTS} where id = $1 for update of approval_requests`,
+          values: [id],
+        }),
+        db.query<{now: Date} & (ActionRow | {seq: null})>({
+          name: 'approvals-earlier',
+          text: `select clock_timestamp() as now, seq, action, actor, role, surface, note, metadata, at
+            from (values (1)) as once left join approval_actions on approval_id = $1 and key = $2`,
+          values: [id, key ?? null],
+        }),
+      ])
+      const [request] = requests
+      const [look] = looks as [{now: Date} & (ActionRow | {seq: null})]
+      return (
+        request && {
+          state: toState(request),
+          at: look.now.getTime(),
+          earlier: look.seq === null ? undefined : toEntry(look),
+        }
+      )
     },
 
-    /** False when there is one for this subject already. */
-    async insert(db: Db, state: ApprovalState): Promise<boolean> {
+    /** Writes a request and the first lines of its history; false when there is one for its subject already. */
+    async insert(db: Db, state: ApprovalState, lines: readonly HistoryLine[]): Promise<boolean> {
       const {rowCount} = await db.query({
         name: 'approvals-insert',
-        text: `insert into approval_requests (
-            id, subject_key, task_id, subject, correlation_id, action, requester, risk_level, risk_score, risk_reasons,
-            required, entitled, bound, digest, card, channel_id, created_at, remind_at, expires_at, status)
-          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 'pending')
-          on conflict (subject_key) do nothing`,
+        text: `with pinned as (
+            insert into approval_requirements (hash, content) values (${HASH}, $4) on conflict do nothing
+          ), asked as (
+            insert into approval_requests (
+              id, created_at, requirement, task_id, kind, turn, path, correlation_id, action, requester, risk_level,
+              risk_score, risk_reasons, entitled, bound, digest, card, channel_id, remind_at, expires_at, status)
+            values ($1, $3, ${HASH}, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, decode($17, 'hex'), $18, $19,
+              $20, $21, 'pending')
+            on conflict (task_id, kind, turn) do nothing
+            returning id
+          ), noted as (${NOTE} where exists (select from asked))
+          select from asked`,
         values: [
           state.id,
-          keyOf(state.subject),
-          state.subject.kind === 'deployment' ? state.subject.id : state.subject.run,
-          JSON.stringify(state.subject),
+          linesOf(lines, undefined),
+          new Date(state.createdAt),
+          JSON.stringify(state.required),
+          ...keyOf(state.subject),
+          state.subject.kind === 'gate' ? state.subject.path : null,
           state.correlationId,
           JSON.stringify(state.action),
           JSON.stringify(state.requester),
           state.risk.level,
           state.risk.score,
           JSON.stringify(state.risk.reasons),
-          JSON.stringify(state.required),
           entitledRoles(state),
           JSON.stringify(state.bound),
           state.digest,
           state.card === undefined ? null : JSON.stringify(state.card),
           state.channelId ?? null,
-          new Date(state.createdAt),
           date(state.remindAt),
           date(state.expiresAt),
         ],
@@ -156,72 +193,56 @@ export function createApprovalStore({pool}: {readonly pool: Pool}) {
     },
 
     /**
-     * Writes what a decision made of the row, by the database's clock once more: false when `before` is not what stands
-     * there any more, or when its time ran out since it was looked at.
+     * Writes what a decision made of the row, by the database's clock once more, and with it the lines, the last of
+     * which is the attempt's. Answers the number of the first line; undefined, with nothing written, when `before` is
+     * not what stands there any more, or when its time ran out since it was looked at.
      */
-    async save(db: Db, before: ApprovalState, after: ApprovalState): Promise<boolean> {
-      const {rowCount} = await db.query({
-        name: 'approvals-save',
-        text: `update approval_requests set status = $3, decisions = $4, escalations = $5, entitled = $6, note = $7,
-            version = $8, remind_at = $9, expires_at = $10, decided_at = $11, used_at = $12
-          where id = $1 and version = $2 and status = $13
-            and (status <> 'pending' or $3 = 'expired' or $5 > escalations
-              or expires_at is null or expires_at > clock_timestamp())`,
-        values: [
-          before.id,
-          before.version,
-          after.status,
-          JSON.stringify(after.decisions),
-          after.escalations,
-          entitledRoles(after),
-          after.note ?? null,
-          after.version,
-          date(after.remindAt),
-          date(after.expiresAt),
-          date(after.decidedAt),
-          date(after.usedAt),
-          before.status,
-        ],
-      })
-      return rowCount === 1
+    async save(
+      db: Db,
+      before: ApprovalState,
+      after: ApprovalState,
+      lines: readonly HistoryLine[],
+      at: number,
+      attempt: Attempt | undefined,
+    ): Promise<number | undefined> {
+      const noted = [before.id, linesOf(lines, attempt), new Date(at)]
+      const {rows} = await db.query<{seq: number}>(
+        before === after
+          ? {name: 'approvals-note', text: `${NOTE} returning seq`, values: noted}
+          : {
+              name: 'approvals-save',
+              text: `with saved as (
+                  update approval_requests set status = $6, decisions = $7, escalations = $8, entitled = $9, note = $10,
+                    version = $11, remind_at = $12, expires_at = $13, decided_at = $14, used_at = $15
+                  where id = $1 and version = $4 and status = $5
+                    and (status <> 'pending' or $6 = 'expired' or $8 > escalations
+                      or expires_at is null or expires_at > clock_timestamp())
+                  returning id
+                )
+                ${NOTE} where exists (select from saved)
+                returning seq`,
+              values: [
+                ...noted,
+                before.version,
+                before.status,
+                after.status,
+                JSON.stringify(after.decisions),
+                after.escalations,
+                entitledRoles(after),
+                after.note ?? null,
+                after.version,
+                date(after.remindAt),
+                date(after.expiresAt),
+                date(after.decidedAt),
+                date(after.usedAt),
+              ],
+            },
+      )
+      return rows.length === 0 ? undefined : Math.min(...rows.map(({seq}) => seq))
     },
 
     async place(db: Db, id: string, linear: NonNullable<ApprovalState['linear']>): Promise<void> {
       await db.query('update approval_requests set linear = $2 where id = $1', [id, JSON.stringify(linear)])
-    },
-
-    /** Writes lines under the row's lock; the last one is the attempt's. Answers the number of the first. */
-    async append(
-      db: Db,
-      id: string,
-      lines: readonly HistoryLine[],
-      at: number,
-      attempt: Attempt | undefined,
-    ): Promise<number> {
-      const given = lines.map((line, i) => {
-        const own = i === lines.length - 1 ? attempt : undefined
-        return {
-          ...line,
-          n: i,
-          key: own?.key ?? null,
-          metadata: {
-            ...line.metadata,
-            ...(own && Object.keys(own.evidence).length > 0 ? {evidence: own.evidence} : {}),
-          },
-        }
-      })
-      const {rows} = await db.query<{seq: number}>({
-        name: 'approvals-append',
-        text: `insert into approval_actions (approval_id, seq, action, actor, role, surface, note, metadata, key, at)
-          select $1, n + (select coalesce(max(seq), 0) + 1 from approval_actions where approval_id = $1),
-                 action, actor, role, surface, note, metadata, key, $3
-          from jsonb_to_recordset($2::jsonb) as g(
-            n integer, action text, actor text, role text, surface text, note text, metadata jsonb, key text)
-          order by n
-          returning seq`,
-        values: [id, JSON.stringify(given), new Date(at)],
-      })
-      return Math.min(...rows.map(({seq}) => seq))
     },
 
     async history(id: string): Promise<readonly HistoryEntry[]> {
@@ -241,7 +262,7 @@ export function createApprovalStore({pool}: {readonly pool: Pool}) {
       readonly limit: number
     }): Promise<readonly ApprovalState[]> {
       const {rows} = await pool.query<ApprovalRow>(
-        `select ${COLUMNS} from approval_requests
+        `select ${COLUMNS} from ${REQUESTS}
          where status = 'pending' and ($1::text[] is null or entitled && $1)
          order by ${RISKIEST_FIRST} limit $2`,
         [roles ?? null, limit],
@@ -259,6 +280,26 @@ export function createApprovalStore({pool}: {readonly pool: Pool}) {
         values: [limit],
       })
       return rows.map(({id}) => id)
+    },
+
+    /**
+     * Removes requests that ended 365 days ago, with their history, and answers how many. One whose history went on
+     * since, or under which a run that is still remembered shipped, stays; what waits stays for ever.
+     */
+    async forget(limit: number): Promise<number> {
+      const {rowCount} = await pool.query(
+        `with old as (
+           select id from approval_requests r
+           where status <> 'pending' and decided_at < now() - interval '365 days'
+             and not exists (
+               select from approval_actions where approval_id = r.id and at >= now() - interval '365 days')
+             and not exists (select from workflow_shipments where approval_id = r.id)
+           limit $1
+         ), history as (delete from approval_actions where approval_id in (select id from old))
+         delete from approval_requests where id in (select id from old)`,
+        [limit],
+      )
+      return rowCount ?? 0
     },
 
     /** How many wait, by level. */
@@ -297,10 +338,35 @@ export function createApprovalStore({pool}: {readonly pool: Pool}) {
   }
 }
 
-function keyOf(subject: Subject): string {
+/** The last line is the attempt's. */
+function linesOf(lines: readonly HistoryLine[], attempt: Attempt | undefined): string {
+  return JSON.stringify(
+    lines.map((line, i) => {
+      const own = i === lines.length - 1 ? attempt : undefined
+      return {
+        ...line,
+        n: i + 1,
+        key: own?.key ?? null,
+        metadata: {
+          ...line.metadata,
+          ...(own && Object.keys(own.evidence).length > 0 ? {evidence: own.evidence} : {}),
+        },
+      }
+    }),
+  )
+}
+
+/** What waits, and for which round. */
+function keyOf(subject: Subject): readonly [taskId: string, kind: Subject['kind'], turn: string] {
   return subject.kind === 'deployment'
-    ? `deployment:${subject.id}:${subject.round}`
-    : `gate:${subject.run}:${subject.signal}`
+    ? [subject.id, 'deployment', String(subject.round)]
+    : [subject.run, 'gate', subject.signal]
+}
+
+function subjectOf({kind, task_id, turn, path}: ApprovalRow): Subject {
+  return kind === 'deployment'
+    ? {kind, id: task_id, round: Number(turn)}
+    : {kind, run: task_id, path: path ?? '', signal: turn}
 }
 
 function date(ms: number | undefined): Date | null {
@@ -310,7 +376,7 @@ function date(ms: number | undefined): Date | null {
 function toState(row: ApprovalRow): ApprovalState {
   return {
     id: row.id,
-    subject: row.subject,
+    subject: subjectOf(row),
     correlationId: row.correlation_id,
     status: row.status,
     action: row.action,

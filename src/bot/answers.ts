@@ -50,6 +50,26 @@ export function goneControl(what = 'button'): Reply {
   }
 }
 
+/** What going back does, and the button that does it. */
+export function goBack(title: string, backTo: string, release: string): Reply {
+  return {
+    state: 'partial',
+    title: `${title} · go back?`,
+    lines: [`ships ${code(backTo.slice(0, 7))} once more, the last commit that went well`],
+    controls: [
+      {
+        ...{kind: 'action', label: 'Yes, roll back', action: 'confirm-roll-back'},
+        ...{subject: release, style: 'danger'},
+      },
+    ],
+  }
+}
+
+/** A release that nobody decides about any more. */
+export function closedRelease(title: string, words: string): Reply {
+  return {state: 'other', title: `${title} · ${words}`, lines: ['this was decided; its message says how']}
+}
+
 /** `url` leads to the first one's message, once there is one. */
 export function joined(title: string, firstId: string, url: string | undefined): Reply {
   return {

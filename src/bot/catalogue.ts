@@ -1,8 +1,16 @@
 import {permit, type AccessPolicy} from '../access/policy.ts'
 import type {AgentView} from '../registry/agent.ts'
 import type {Directory, Listing} from '../registry/directory.ts'
-import type {AgentDefinition, AgentSummary, CataloguePort, CommandDefinition} from '../sdk/index.ts'
+import type {
+  Actor,
+  AgentDefinition,
+  AgentSummary,
+  CataloguePort,
+  CommandDefinition,
+  CommandSummary,
+} from '../sdk/index.ts'
 import {optionForms, usageOf} from './command-form.ts'
+import {help} from './help.ts'
 
 /** What there is, told to each person as it is for them: the same policy that refuses also explains. */
 export function createCatalogue({
@@ -17,27 +25,27 @@ export function createCatalogue({
   /** Who is alive; without it nothing is known about that. */
   readonly directory?: Pick<Directory, 'list'> | undefined
 }): CataloguePort {
-  return {
-    commands(actor) {
-      return [...commands.values()].map(command => {
-        const permission = permit(policy, actor, {
-          kind: 'command',
-          command: command.name,
-          restricted: command.access === 'restricted',
-        })
-        return {
-          name: command.name,
-          description: command.description,
-          usage: usageOf(command),
-          options: optionForms(command).map(({name, description, required}) => ({
-            name,
-            description,
-            required,
-          })),
-          refusals: permission.allowed ? [] : permission.reasons,
-        }
+  function summaries(actor: Actor): readonly CommandSummary[] {
+    return [...commands.values()].map(command => {
+      const permission = permit(policy, actor, {
+        kind: 'command',
+        command: command.name,
+        restricted: command.access === 'restricted',
       })
-    },
+      return {
+        name: command.name,
+        description: command.description,
+        topic: command.topic,
+        usage: usageOf(command),
+        options: optionForms(command).map(({name, description, required}) => ({name, description, required})),
+        refusals: permission.allowed ? [] : permission.reasons,
+      }
+    })
+  }
+
+  return {
+    commands: summaries,
+    help: (actor, wish) => help(summaries(actor), wish),
     async agents() {
       const listing = await directory?.list().catch(() => undefined)
       const views = new Map(listing?.agents.map(view => [view.agentId, view]))

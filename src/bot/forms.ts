@@ -9,6 +9,7 @@ import type {Demand} from '../access/policy.ts'
 import {customId} from '../integrations/discord/render.ts'
 import {AppError} from '../kernel/errors.ts'
 import {requestOption, type CommandDefinition} from '../sdk/index.ts'
+import {draftingCommand} from './buttons.ts'
 import {optionForms} from './command-form.ts'
 
 /** What people say about a request for approval, by a button of its message. */
@@ -22,8 +23,14 @@ export const FORMS = {
   approve: {demand: 'everyone', title: 'Approve', option: 'justification', label: 'Why should it go ahead?'},
   reject: {demand: 'everyone', title: 'Reject', option: 'reason', label: 'Why not?'},
   ask: {demand: 'everyone', title: 'Ask', option: 'question', label: 'What would you like to know?'},
+  'edit-draft': {
+    demand: 'everyone',
+    title: 'Change the plan',
+    option: 'description',
+    label: 'What do you want?',
+  },
 } as const satisfies Record<
-  Intent,
+  Intent | 'edit-draft',
   {
     readonly demand: Demand['kind']
     readonly title: string
@@ -32,11 +39,17 @@ export const FORMS = {
   }
 >
 
-/** What an intent is carried out as: `/approve`, `/reject`, and for a question an action that has no command of its own. */
+export type FormName = keyof typeof FORMS
+
+/** What a form is carried out as: `/approve`, `/reject`, or an action that has no command of its own. */
 export function commandFor(
-  intent: Intent,
+  intent: FormName,
   commands: ReadonlyMap<string, CommandDefinition>,
 ): CommandDefinition | undefined {
+  if (intent === 'edit-draft') {
+    const workflow = commands.get('workflow')
+    return workflow && draftingCommand(workflow, 'edit')
+  }
   if (intent !== 'ask') return commands.get(intent)
   const approvals = commands.get('approvals')
   return approvals && asking(approvals)
@@ -54,11 +67,12 @@ function asking(approvals: CommandDefinition): CommandDefinition {
   }
 }
 
-/** The form of an intent, as the answer to a press of its button. What is sent comes back with the same subject. */
+/** A form as the answer to a press of its button, maybe filled in. What is sent comes back with the same subject. */
 export function openForm(
-  intent: Intent,
+  intent: FormName,
   subject: string,
   command: CommandDefinition,
+  written?: string,
 ): APIModalInteractionResponse {
   const {title, option, label} = FORMS[intent]
   const form = optionForms(command).find(({name}) => name === option)
@@ -84,6 +98,7 @@ export function openForm(
             required: true,
             min_length: 1,
             ...(form.max === undefined ? {} : {max_length: form.max}),
+            ...(written === undefined ? {} : {value: written.slice(0, form.max)}),
           },
         },
       ],

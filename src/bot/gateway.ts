@@ -1,7 +1,8 @@
-import {Client, Events, GatewayDispatchEvents, Options, Status} from 'discord.js'
+import {Client, Events, GatewayDispatchEvents, GatewayIntentBits, Options, Status} from 'discord.js'
 import type {DiscordApi} from '../integrations/discord/api.ts'
 import {AppError} from '../kernel/errors.ts'
 import type {Logger} from '../platform/logger.ts'
+import type {Mentions} from './mentions.ts'
 import type {Pipeline} from './pipeline.ts'
 
 export interface Gateway {
@@ -12,21 +13,23 @@ export interface Gateway {
 }
 
 /**
- * The bot's ear: a gateway session of discord.js that feeds every interaction to the pipeline as it arrived.
- * No intent is needed for interactions and nothing is cached. discord.js reconnects and resumes by itself; what
+ * The bot's ear: a gateway session of discord.js that feeds every interaction to the pipeline as it arrived, and new
+ * messages to whoever hears mentions. Discord leaves the words of messages that don't name us empty, since we don't ask
+ * for that intent. Nothing is cached. discord.js reconnects and resumes by itself; what
  * it can't mend (bad token, refused intents) rejects here or ends the process through `onFatal`.
  */
 export async function openGateway(options: {
   readonly token: string
   readonly apiUrl: string
   readonly pipeline: Pipeline
+  readonly mentions: Mentions
   readonly discord: Pick<DiscordApi, 'acknowledge'>
   readonly onFatal: (error: Error) => void
   readonly log: Logger
 }): Promise<Gateway> {
-  const {token, apiUrl, pipeline, discord, onFatal, log} = options
+  const {token, apiUrl, pipeline, mentions, discord, onFatal, log} = options
   const client = new Client({
-    intents: [],
+    intents: [GatewayIntentBits.GuildMessages],
     rest: {api: apiUrl},
     allowedMentions: {parse: []},
     makeCache: Options.cacheWithLimits({
@@ -47,6 +50,9 @@ export async function openGateway(options: {
       void pipeline.receive(interaction, response => discord.acknowledge(interaction, response))
     },
   )
+  client.ws.on(GatewayDispatchEvents.MessageCreate, (message: unknown) => {
+    if (open) void mentions.receive(message)
+  })
   client.on(Events.Error, error => log.error({err: error}, 'gateway error'))
   client.on(Events.ShardError, error => log.error({err: error}, 'gateway connection error'))
   client.on(Events.ShardReconnecting, () => log.warn({}, 'gateway reconnecting'))

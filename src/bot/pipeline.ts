@@ -7,12 +7,13 @@ import {
 import {randomUUID} from 'node:crypto'
 import {setImmediate as nextTurn, setTimeout as sleep} from 'node:timers/promises'
 import {permit, type AccessPolicy, type Demand} from '../access/policy.ts'
+import type {Audit, AuditEvent} from '../audit/audit.ts'
 import type {Acknowledged, DiscordApi} from '../integrations/discord/api.ts'
 import {parseCustomId, renderReply} from '../integrations/discord/render.ts'
 import type {Arrival, ArrivalStore} from '../invocations/arrival-store.ts'
 import type {Invocations} from '../invocations/service.ts'
 import type {InvocationStore} from '../invocations/store.ts'
-import type {NewInvocation} from '../invocations/invocation.ts'
+import type {Invocation, NewInvocation} from '../invocations/invocation.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {correlation, shortId} from '../kernel/correlation.ts'
 import {AppError} from '../kernel/errors.ts'
@@ -26,11 +27,18 @@ import {
   answeringCommand,
   BUTTONS,
   buttonDemand,
+  DRAFT_ACTIONS,
+  draftingCommand,
+  PLAN_ACTIONS,
+  pressingCommand,
   RUN_ACTIONS,
+  undoingCommand,
   type ButtonAction,
   type CommandButton,
 } from './buttons.ts'
 import {
+  closedRelease,
+  goBack,
   goneControl,
   heardTooLate,
   interrupted,
@@ -63,6 +71,7 @@ export interface PipelineOptions {
   readonly arrivals: Pick<ArrivalStore, 'note' | 'forget'>
   readonly replies: Pick<ReplyStore, 'messageOf'>
   readonly discord: Pick<DiscordApi, 'editOriginal' | 'createMessage'>
+  readonly audit: Pick<Audit, 'refused'>
   readonly observeAck: (seconds: number) => void
   readonly clock: Clock
   readonly log: Logger
@@ -72,6 +81,7 @@ export type Pipeline = ReturnType<typeof createPipeline>
 
 /** What was decided about an interaction before anything slow happened. */
 type Intake =
+  /** They may not: goes into the audit before they hear of it. */
   | {readonly kind: 'refuse'; readonly reply: Reply}
   | {readonly kind: 'tell'; readonly reply: Reply}
   /** The person has to write something first; what they send comes back as a form. */
@@ -90,7 +100,7 @@ type Intake =
  */
 export function createPipeline(options: PipelineOptions) {
   const {commands, policy, services, invocations, invocationStore, arrivals, replies} = options
-  const {discord, observeAck, clock, log} = options
+  const {discord, audit, observeAck, clock, log} = options
 
   const acknowledgements = createAcknowledgements()
   const complete = createCompletion({commands, policy, services, clock, log})
@@ -130,8 +140,10 @@ export function createPipeline(options: PipelineOptions) {
     }
     const intake = await take(interaction, request)
     if (intake.kind !== 'accept') {
-      if (intake.kind === 'refuse')
+      if (intake.kind === 'refuse') {
         log.info({actor: interaction.actor.id, request: nameOf(request)}, 'refused')
+        await audit.refused(refusalOf(interaction, request, intake.reply))
+      }
       const response = intake.kind === 'open' ? intake.form : privately(intake.reply)
       return answer(interaction, received, acknowledge, response)
     }
@@ -200,9 +212,9 @@ export function createPipeline(options: PipelineOptions) {
     })
     if (!permission.allowed) return {kind: 'refuse', reply: refusal(command, permission.reasons)}
     const parsed = parseOptions(command, given)
-    if (!parsed.ok) return {kind: 'refuse', reply: invalid(command, parsed.problems)}
+    if (!parsed.ok) return {kind: 'tell', reply: invalid(command, parsed.problems)}
     const problems = command.check?.(parsed.options, services) ?? []
-    if (problems.length > 0) return {kind: 'refuse', reply: invalid(command, problems)}
+    if (problems.length > 0) return {kind: 'tell', reply: invalid(command, problems)}
     return {kind: 'accept', command, options: parsed.options}
   }
 
@@ -216,6 +228,8 @@ export function createPipeline(options: PipelineOptions) {
     if (!pressed || !action) return {kind: 'tell', reply: goneControl()}
     if (action === 'take-over')
       return takeOtherCommand(interaction, {name: 'take-over', options: {lock: pressed.subject}})
+    if (action === 'fix-workflow')
+      return takeOtherCommand(interaction, {name: 'doctor', options: {fix: pressed.subject}})
     const told = RUN_ACTIONS[action]
     if (told !== undefined)
       return takeOtherCommand(interaction, {name: 'workflow', options: {action: told, run: pressed.subject}})
@@ -225,6 +239,11 @@ export function createPipeline(options: PipelineOptions) {
       return takeCommand(interaction, {name: 'link', options: {account: pressed.subject}})
     // A whole id: the store also finds by the beginning of one, which a button never carries.
     if (!UUID.test(pressed.subject)) return {kind: 'tell', reply: goneControl()}
+    const toPlan = PLAN_ACTIONS[action]
+    if (toPlan !== undefined) return takePlan(pressed.subject, toPlan)
+    const toDraft = DRAFT_ACTIONS[action]
+    if (toDraft !== undefined) return takeDraft(interaction, pressed.subject, toDraft)
+    if (isReleaseButton(action)) return takeRelease(interaction, action, pressed.subject)
     if (action === 'let-go' || action === 'keep')
       return takeAnswer(interaction, pressed.subject, action === 'let-go')
     if (action === 'copy')
@@ -239,9 +258,26 @@ export function createPipeline(options: PipelineOptions) {
         kind: 'refuse',
         reply: notYourButton(permission.reasons),
       }
-    return action === 'cancel'
-      ? takeCommand(interaction, {name: 'cancel', options: {id: subject.id}})
-      : takeCommand(interaction, {name: subject.command, options: subject.options})
+    if (action === 'cancel') return takeCommand(interaction, {name: 'cancel', options: {id: subject.id}})
+    if (action === 'confirm' || action === 'undo') return takeOffer(interaction, action, subject)
+    return takeCommand(interaction, {name: subject.command, options: subject.options})
+  }
+
+  /** An offer on the message of a command. Who may not give the command any more leaves it as it is. */
+  async function takeOffer(
+    interaction: ReceivedInteraction,
+    action: 'confirm' | 'undo',
+    {id, command: name, actor, options: given}: Invocation,
+  ): Promise<Intake> {
+    if (action === 'confirm' && actor.id !== interaction.actor.id)
+      return {kind: 'refuse', reply: notYourButton(['only the person who was asked can confirm it'])}
+    const options = action === 'confirm' ? {...given, confirm: true} : given
+    const intake = takeCommand(interaction, {name, options})
+    if (intake.kind !== 'accept') return intake
+    if (!(await services.offers.take(id, interaction.id))) return {kind: 'tell', reply: goneControl()}
+    return action === 'confirm'
+      ? intake
+      : {kind: 'accept', command: undoingCommand(intake.command), options: {id}}
   }
 
   /**
@@ -271,7 +307,10 @@ export function createPipeline(options: PipelineOptions) {
       return {kind: 'tell', reply: await services.accounts.reveal({actor, what, press: id})}
     } catch (error) {
       if (!(error instanceof AppError) || error.disposition !== 'user') throw error
-      return {kind: 'refuse', reply: nothingToShow(error.message)}
+      return {
+        kind: error.code === 'NOT_PERMITTED' ? 'refuse' : 'tell',
+        reply: nothingToShow(error.message),
+      }
     }
   }
 
@@ -279,8 +318,9 @@ export function createPipeline(options: PipelineOptions) {
   function takeForm(
     interaction: ReceivedInteraction,
     {customId, fields}: {readonly customId: string; readonly fields: Readonly<Record<string, string>>},
-  ): Intake {
+  ): Intake | Promise<Intake> {
     const sent = parseCustomId(customId)
+    if (sent?.action === 'edit-draft') return takeDraft(interaction, sent.subject, 'edit', fields)
     const command = sent && isIntent(sent.action) ? commandFor(sent.action, commands) : undefined
     return sent && command
       ? judge(interaction, command, {...fields, id: sent.subject})
@@ -296,6 +336,59 @@ export function createPipeline(options: PipelineOptions) {
     const permission = permit(policy, interaction.actor, demand)
     if (!permission.allowed) return {kind: 'refuse', reply: notYourButton(permission.reasons)}
     return takeCommand(interaction, command)
+  }
+
+  /** What whoever asked for a draft does with it; one indexed read. To change it takes other words, in a form. */
+  async function takeDraft(
+    interaction: ReceivedInteraction,
+    id: string,
+    what: 'start' | 'edit' | 'cancel',
+    fields?: Readonly<Record<string, string>>,
+  ): Promise<Intake> {
+    const workflow = commands.get('workflow')
+    const draft = UUID.test(id) ? await services.planning.find(id) : undefined
+    if (!draft || !workflow) return {kind: 'tell', reply: goneControl()}
+    if (draft.asker.id !== interaction.actor.id)
+      return {kind: 'refuse', reply: notYourButton(['only the person who asked for this plan can press it'])}
+    if (draft.status !== 'waiting') return {kind: 'tell', reply: goneControl()}
+    const command = draftingCommand(workflow, what)
+    if (what === 'edit' && !fields)
+      return {kind: 'open', form: openForm('edit-draft', id, command, draft.description)}
+    return judge(interaction, command, {...fields, id, what})
+  }
+
+  /** The plan itself says whom it hears. */
+  function takePlan(id: string, what: 'approve' | 'cancel' | 'finish'): Intake {
+    const plan = commands.get('plan')
+    return plan
+      ? {kind: 'accept', command: pressingCommand(plan, 'tell', `${what} the plan`), options: {id, what}}
+      : {kind: 'tell', reply: goneControl()}
+  }
+
+  /** What those who may `/ship` decide about a release; one indexed read says whether there is anything to decide. */
+  async function takeRelease(
+    interaction: ReceivedInteraction,
+    action: ReleaseButton,
+    id: string,
+  ): Promise<Intake> {
+    const permission = permit(policy, interaction.actor, {kind: 'command', command: 'ship', restricted: true})
+    if (!permission.allowed) return {kind: 'refuse', reply: notYourButton(permission.reasons)}
+    const ship = commands.get('ship')
+    const standing = await services.releases.standing(id)
+    if (!ship || !standing) return {kind: 'tell', reply: goneControl()}
+    if (action === 'release-details')
+      return {kind: 'accept', command: pressingCommand(ship, 'details', 'details'), options: {id}}
+    if (standing.kind === 'closed')
+      return {kind: 'tell', reply: closedRelease(standing.title, standing.words)}
+    const {title, backTo} = standing
+    if (action === 'roll-back')
+      return {kind: 'tell', reply: backTo === undefined ? goneControl() : goBack(title, backTo, id)}
+    const decision = action === 'promote' ? 'promote' : 'rollback'
+    return {
+      kind: 'accept',
+      command: pressingCommand(ship, 'decide', 'your decision'),
+      options: {id, decision},
+    }
   }
 
   /** What the holder of a lock says to whoever asked for it; one indexed read, as with other buttons. */
@@ -331,7 +424,7 @@ export function createPipeline(options: PipelineOptions) {
     isPrivate: boolean,
   ): Promise<void> {
     const title = command.acknowledge(given)
-    const withinMs = joinWithin(command, given)
+    const withinMs = command.secrets === undefined ? joinWithin(command, given) : 0
     const invocation: NewInvocation = {
       id,
       source: 'discord',
@@ -339,6 +432,7 @@ export function createPipeline(options: PipelineOptions) {
       arrived: true,
       command: command.name,
       options: given,
+      ...(command.secrets === undefined ? {} : {secrets: command.secrets}),
       actor: interaction.actor,
       agent: command.agent,
       action: command.action,
@@ -465,7 +559,30 @@ function joinWithin({joinWithinMs = 0}: CommandDefinition, given: Readonly<Recor
 }
 
 function isIntent(action: string): action is Intent {
-  return Object.hasOwn(FORMS, action)
+  return action !== 'edit-draft' && Object.hasOwn(FORMS, action)
+}
+
+const RELEASE_BUTTONS = ['promote', 'roll-back', 'confirm-roll-back', 'release-details'] as const
+type ReleaseButton = (typeof RELEASE_BUTTONS)[number]
+
+function isReleaseButton(action: ButtonAction): action is ReleaseButton {
+  return (RELEASE_BUTTONS as readonly string[]).includes(action)
+}
+
+/** What the audit keeps of a refusal: who, what, and the first reason. */
+function refusalOf(
+  {actor}: ReceivedInteraction,
+  request: ReceivedInteraction['request'],
+  {lines = []}: Reply,
+): AuditEvent {
+  const pressed =
+    request.kind === 'button' || request.kind === 'form' ? parseCustomId(request.customId) : undefined
+  return {
+    action: `${request.kind}.refused`,
+    subject: pressed ? `${pressed.action} ${pressed.subject}` : `/${nameOf(request)}`,
+    actor: {id: actor.id, name: actor.name},
+    details: {reason: lines[0]?.replace(/^· /, '') ?? ''},
+  }
 }
 
 function nameOf(request: ReceivedInteraction['request']): string {

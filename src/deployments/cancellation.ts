@@ -13,7 +13,8 @@ import type {DeploymentState} from './state.ts'
 
 /**
  * Stops commands wherever they are: still queued (the record is ended, so the job finds nothing to do), carried
- * on as a deployment (no dispatch starts any more; a run is told to stop) or a workflow run, or long handed to GitHub.
+ * on as a deployment (no dispatch starts any more; a run is told to stop), a workflow run or a diagnosis, or long handed
+ * to GitHub.
  */
 export function createCancellation(options: {
   readonly pool: Pool
@@ -21,12 +22,13 @@ export function createCancellation(options: {
   readonly invocations: InvocationStore
   readonly replies: Pick<ReplyStore, 'write'>
   readonly deployments: Deployments | undefined
-  readonly runs: {cancel(invocationId: string, by: string): Promise<'stopping' | undefined>}
+  /** What carries commands on besides deployments. */
+  readonly carriers: readonly {cancel(invocationId: string, by: string): Promise<'stopping' | undefined>}[]
   readonly queues: Queues
   readonly notify: (invocationId: string) => Promise<void>
   readonly observeEnd: (ended: EndedCommand) => void
 }): InvocationsPort {
-  const {pool, policy, invocations, replies, deployments, queues, runs, notify, observeEnd} = options
+  const {pool, policy, invocations, replies, deployments, carriers, queues, notify, observeEnd} = options
 
   /** Ends a command that nothing outside knows of yet. A worker in the middle of it finds its claim gone and starts nothing. */
   async function cancelUnstarted(invocation: Invocation, by: string): Promise<boolean> {
@@ -81,7 +83,8 @@ export function createCancellation(options: {
         return {kind: 'not-permitted', owner: invocation.actor.name}
       }
       if (await cancelUnstarted(invocation, actor.name)) return {kind: 'cancelled'}
-      if (await runs.cancel(invocation.id, actor.name)) return {kind: 'stopping'}
+      for (const carrier of carriers)
+        if (await carrier.cancel(invocation.id, actor.name)) return {kind: 'stopping'}
       const stopped = await deployments?.cancel(invocation.id, actor.name)
       if (!stopped) return {kind: 'already-ended', status: invocation.status}
       if (stopped.phase !== 'finished') return {kind: 'stopping', runUrl: stopped.run?.url}

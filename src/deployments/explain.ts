@@ -33,10 +33,10 @@ export function createExplain({
   readonly locks: Pick<Locks, 'list'>
   readonly clock: Clock
 }) {
-  async function whoLines(requirement: Requirement, asker: string | undefined): Promise<string[]> {
+  function whoLines(requirement: Requirement, asker: string | undefined): string[] {
     const {approvers, roles, including, justification} = requirement
     if (approvers === 0) return ['takes nobody’s approval']
-    const holders = (await people.holding(roles)).filter(({id}) => id !== asker)
+    const holders = people.holding(roles).filter(({id}) => id !== asker)
     const names = holders
       .slice(0, NAMES_SHOWN)
       .map(person => `${plain(person.id, 40)} (${plain(person.roles.join(', '), 60)})`)
@@ -89,18 +89,14 @@ export function createExplain({
         : met.kind === 'let-through'
           ? 'let through by broken glass'
           : `takes ${requirement.approvers === 1 ? 'an approval' : `${requirement.approvers} approvals`}`
-    const [who, release, lock] = await Promise.all([
-      whoLines(requirement, person),
-      releaseLines(request),
-      lockLine(request),
-    ])
+    const [release, lock] = await Promise.all([releaseLines(request), lockLine(request)])
     return {
       state: 'info',
       title: ellipsis(`${ellipsis(target, 30)} → ${environment} · ${words}`, 80),
       lines: [
         `risk **${risk.level}** (${risk.score} of 10)`,
         ...risk.reasons.map(reason => `· ${plain(reason, 120)}`),
-        ...who,
+        ...whoLines(requirement, person),
         ...release,
         lock,
         ...(guarded && met.kind === 'frozen' ? [freezeLine(met)] : []),

@@ -27,9 +27,7 @@ export function excerptOf(
   step: StepView | undefined,
   redact: (text: string) => string,
 ): LogExcerpt {
-  const all = log.split(/\r?\n/).filter(line => line !== '')
-  const own = step ? linesWithin(all, step) : []
-  const lines = upToLastError(own.length > 0 ? own : all)
+  const lines = linesOfStep(log, step)
   const exit = lines.map(line => /exit code (-?\d+)/.exec(line)?.[1]).findLast(found => found !== undefined)
   const output = wordsOf(withoutHeader(lines), redact)
   // A step that says nothing of its own is at least shown by what it ran.
@@ -40,6 +38,13 @@ export function excerptOf(
     moreLines: words.length - kept.length,
     ...(exit === undefined ? {} : {exitCode: Number(exit)}),
   }
+}
+
+/** The step's own lines, up to its last error; the whole log's where the step can't be told. */
+export function linesOfStep(log: string, step: StepView | undefined): readonly string[] {
+  const all = log.split(/\r?\n/).filter(line => line !== '')
+  const own = step ? linesWithin(all, step) : []
+  return upToLastError(own.length > 0 ? own : all)
 }
 
 /** As a reader wants them: no stamps, colours and runner commands. Redacted last and whole: a key spans lines. */

@@ -74,7 +74,9 @@ export function createDeploymentsPort(options: {
     target: name,
     ref,
     apiBase,
+    strategy,
     wait,
+    announcedElsewhere,
   }: Parameters<DeploymentsPort['request']>[0]): DeploymentRequest {
     const target = byName(name)
     if (!target) throw new AppError('INVALID_INPUT', `There is no target ${name}.`)
@@ -90,7 +92,7 @@ export function createDeploymentsPort(options: {
       environment: target.environment,
       service: target.service,
       inputs: {
-        ...resolveInputs(target.inputs, {api_base: apiBase}),
+        ...resolveInputs(target.inputs, {api_base: apiBase, strategy, environment: target.environment}),
         ...(apiBase === undefined ? {} : {VITE_API_BASE: apiBase}),
         correlation_id: correlationId,
         requester: actor.name,
@@ -98,6 +100,7 @@ export function createDeploymentsPort(options: {
       requester: {id: actor.id, name: actor.name, kind: actor.kind},
       ...(apiBase === undefined ? {} : {apiBase}),
       wait,
+      ...(announcedElsewhere ? {announcedElsewhere} : {}),
       requestedAt: clock(),
       patience,
       workflowUrl: codeHost.workflowUrl(target.repository, target.workflow),

@@ -465,7 +465,8 @@ function lookNow({
 }
 
 /** Somebody waits for its end: who said so, and who had to wait for people. */
-function isAwaited({request, gate}: DeploymentState): boolean {
+function isAwaited({request, gate, verdict}: DeploymentState): boolean {
+  if (request.announcedElsewhere && verdict?.kind === 'concluded') return false
   return request.wait || gate?.ask !== undefined
 }
 

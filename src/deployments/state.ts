@@ -18,6 +18,8 @@ export interface DeploymentRequest {
   readonly apiBase?: string
   /** Follow the run to its end, or only until it is known to have started. */
   readonly wait: boolean
+  /** How its run ended is told by a message of its own: a release's. */
+  readonly announcedElsewhere?: true
   readonly requestedAt: number
   readonly patience: {readonly discoveryMs: number; readonly watchMs: number; readonly pollMs: number}
   /** The workflow's page, for when no run is known. */

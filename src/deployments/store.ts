@@ -124,6 +124,22 @@ export function createDeploymentStore({pool}: {readonly pool: Pool}) {
       return rows[0]?.state
     },
 
+    /**
+     * The newest commit that was shipped to a deployment's target with success before it, none of these; undefined when
+     * none is known.
+     */
+    async shippedBefore(id: string, avoid: readonly string[]): Promise<string | undefined> {
+      const {rows} = await pool.query<{sha: string}>(
+        `select d.state -> 'run' ->> 'sha' as sha from deployments own
+         join deployments d on d.target = own.target and d.ended_at < own.ended_at
+         where own.id = $1 and d.state -> 'verdict' ->> 'kind' = 'concluded'
+           and d.state -> 'verdict' ->> 'conclusion' = 'success' and d.state -> 'run' ->> 'sha' <> all($2::text[])
+         order by d.ended_at desc limit 1`,
+        [id, avoid],
+      )
+      return rows[0]?.sha
+    },
+
     /** Those that hold their lock, by what they asked for. */
     async holding(): Promise<readonly DeploymentRequest[]> {
       const {rows} = await pool.query<{request: DeploymentRequest}>({

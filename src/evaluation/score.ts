@@ -69,6 +69,7 @@ const GRADES = [
   [60, 'FAIR'],
 ] as const
 
+const BUDGET_SECONDS = 30
 const SLOW_SECONDS = 60
 const QUICK_SECONDS = 10
 const MIN_SUCCESS_RATE = 0.8
@@ -83,7 +84,7 @@ const SUCCESS_RATE_DROP = 0.1
  */
 export function evaluate(
   {workflow_id, workflow_type, task_results: tasks, total_execution_time}: WorkflowResult,
-  {budgetSeconds = 30}: {readonly budgetSeconds?: number} = {},
+  {budgetSeconds = BUDGET_SECONDS}: {readonly budgetSeconds?: number} = {},
 ): Evaluation {
   if (tasks.length === 0)
     throw new AppError('INVALID_INPUT', `The run ${workflow_id} has no tasks to be evaluated.`)
@@ -183,7 +184,10 @@ export function regressionOf(current: Evaluation, history: readonly Evaluation[]
 }
 
 /** 0 to 100: 40 for success, 20 each for speed, for no errors, and for what it answered. */
-function taskScore({success, execution_time, errors, output}: TaskResult, budgetSeconds: number): number {
+export function taskScore(
+  {success, execution_time, errors, output}: TaskResult,
+  budgetSeconds = BUDGET_SECONDS,
+): number {
   const speed = Math.min(20, Math.max(0, 20 * (1 - execution_time / budgetSeconds)))
   const clean = [20, 10][errors.length] ?? 0
   return (success ? 40 : 0) + speed + clean + Math.min(20, 4 * fieldsOf(output))

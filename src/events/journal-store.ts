@@ -56,6 +56,17 @@ export function createJournalStore() {
       })
     },
 
+    async isAnyUnpublished(db: Db, graceMs: number): Promise<boolean> {
+      const {rows} = await db.query<{left: boolean}>({
+        name: 'event-left',
+        text: `select exists (
+          select from events
+          where published_at is null and created_at < clock_timestamp() - $1 * interval '1 millisecond') as left`,
+        values: [graceMs],
+      })
+      return rows[0]?.left ?? false
+    },
+
     /** Those that nobody has told for `graceMs`, locked: what another process holds is skipped. */
     async claimUnpublished(db: Db, graceMs: number, limit: number): Promise<readonly Event[]> {
       const {rows} = await db.query<EventRow>({

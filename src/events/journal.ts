@@ -101,7 +101,8 @@ export function createJournal(options: JournalOptions): EventJournal {
   async function sweepAll(): Promise<number> {
     if (missedSince !== undefined) await catchUp()
     for (let total = 0; ;) {
-      if (!bus.open()) return total
+      // Nearly always nothing is left: that is not worth a transaction.
+      if (!bus.open() || !(await store.isAnyUnpublished(pool, graceMs))) return total
       const told = await transaction(pool, async client => {
         const events = await store.claimUnpublished(client, graceMs, BATCH)
         if (events.length === 0) return 0

@@ -35,6 +35,9 @@ export function createEndpoints({
             ok: result.ok,
             ms: result.ms,
             ...(result.status === undefined ? {} : {status: result.status}),
+            ...(result.headers['cache-control'] === undefined
+              ? {}
+              : {cacheControl: result.headers['cache-control']}),
             ...(result.error === undefined ? {} : {error: result.error}),
           }
         }),

@@ -23,7 +23,7 @@ const BEGIN = `
 export function createCommandEffects({pool}: {readonly pool: Pool}) {
   async function finish<T extends Json>(command: string, name: string, result: T): Promise<T> {
     await pool.query(
-      `update command_effects set state = 'done', result = $3 where invocation_id = $1 and name = $2`,
+      `update command_effects set state = 'done', result = $3, done_at = now() where invocation_id = $1 and name = $2`,
       [command, name, JSON.stringify(result)],
     )
     return result

@@ -29,7 +29,8 @@ export type ReplyTarget =
       readonly receivedAt: number
       readonly private: boolean
     }
-  | {readonly kind: 'channel'; readonly channelId: string}
+  /** `replyTo`: the message that it answers. */
+  | {readonly kind: 'channel'; readonly channelId: string; readonly replyTo?: string}
 
 export interface NewInvocation {
   readonly id: string
@@ -38,6 +39,8 @@ export interface NewInvocation {
   readonly sourceId: string
   readonly command: string
   readonly options: Readonly<Record<string, unknown>>
+  /** Names of the options that are secret. */
+  readonly secrets?: readonly string[]
   readonly actor: Actor
   readonly agent: string
   readonly action: string

@@ -1,6 +1,8 @@
 import type {Pool} from 'pg'
+import {AppError} from '../kernel/errors.ts'
 import {groupCommit} from '../platform/group-commit.ts'
 import type {Db} from '../platform/postgres.ts'
+import type {Seal} from '../platform/sealed.ts'
 import type {Reply} from '../sdk/index.ts'
 import {
   agentQueue,
@@ -9,6 +11,7 @@ import {
   type NewInvocation,
   type Recorded,
 } from './invocation.ts'
+import {withOpenOptions, withSealedOptions} from './sealed-options.ts'
 
 interface InvocationRow {
   id: string
@@ -95,8 +98,17 @@ export interface EndedCommand {
 
 export type InvocationStore = ReturnType<typeof createInvocationStore>
 
-/** The record of commands. Hot statements are grouped across callers: see src/platform/group-commit.ts. */
-export function createInvocationStore({pool}: {readonly pool: Pool}) {
+/**
+ * The record of commands. Hot statements are grouped across callers: see src/platform/group-commit.ts. Secret options
+ * are sealed in the database and nowhere else.
+ */
+export function createInvocationStore({
+  pool,
+  openSeal = noSeal,
+}: {
+  readonly pool: Pool
+  readonly openSeal?: () => Promise<Seal>
+}) {
   const record = groupCommit(
     async (items: readonly NewInvocation[]): Promise<readonly {recorded: boolean; outboxId?: string}[]> => {
       const {rows} = await pool.query<{id: string; outbox_id: string}>({
@@ -139,7 +151,8 @@ export function createInvocationStore({pool}: {readonly pool: Pool}) {
 
   return {
     /** Commits the record, its message and its job together. Answers what became of it, and the outbox row to relay. */
-    async record(invocation: NewInvocation): Promise<Recorded & {readonly outboxId?: string}> {
+    async record(given: NewInvocation): Promise<Recorded & {readonly outboxId?: string}> {
+      const invocation = await withSealedOptions(given, openSeal)
       if (invocation.join) return recordUnlessJoined(pool, invocation)
       const outcome = await record(invocation)
       if (outcome.recorded && outcome.outboxId !== undefined)
@@ -147,8 +160,14 @@ export function createInvocationStore({pool}: {readonly pool: Pool}) {
       return notRecorded(pool, invocation)
     },
 
-    /** Takes the invocation for this attempt, or nothing when it is over or carried on elsewhere. */
+    /**
+     * Takes the invocation for this attempt, or nothing when it is over or carried on elsewhere. Its secret options are
+     * still sealed: see `opened`.
+     */
     claim,
+
+    /** With its options as they were given. @throws NOT_CONFIGURED when they were sealed with another key. */
+    opened: (invocation: Invocation) => withOpenOptions(invocation, openSeal),
 
     /** Ends it, with what its message is to say, unless it has ended; answers whether this call did. */
     end(id: string, how: InvocationEnd, view?: Reply): Promise<boolean> {
@@ -175,7 +194,7 @@ export function createInvocationStore({pool}: {readonly pool: Pool}) {
         [idOrPrefix.replace(/[^0-9a-f-]/g, '')],
       )
       // A prefix that fits two commands names neither.
-      return rows.length === 1 && rows[0] ? toInvocation(rows[0]) : undefined
+      return rows.length === 1 && rows[0] ? withOpenOptions(toInvocation(rows[0]), openSeal) : undefined
     },
 
     /** Commands of before `before` that no process and no other record has brought to an end, oldest first. */
@@ -204,6 +223,10 @@ export function createInvocationStore({pool}: {readonly pool: Pool}) {
       return rows.map(toInvocation)
     },
   }
+}
+
+function noSeal(): Promise<Seal> {
+  throw new AppError('INVARIANT_BROKEN', 'A command with secret options needs a seal.')
 }
 
 type Ending = {readonly id: string; readonly view?: Reply} & InvocationEnd

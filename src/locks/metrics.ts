@@ -1,4 +1,5 @@
 import {Counter, Gauge, Histogram, type Registry} from 'prom-client'
+import {inTimeForScrape} from '../platform/scrape.ts'
 import {RESOURCE_TYPE_LABELS, resourceType} from './decide.ts'
 import type {LockStore} from './store.ts'
 
@@ -13,9 +14,6 @@ export interface LockMetrics {
   waited(resource: string, owner: string, seconds: number): void
   deadlocked(resource: string): void
 }
-
-/** A scrape must not wait for a database that is away. */
-const COUNT_WITHIN_MS = 2_000
 
 /**
  * The metrics of locks. Labels are closed sets: `resource_type` is the known beginning of the resource's name, and
@@ -59,7 +57,7 @@ export function createLockMetrics(options: {
     registers,
     async collect() {
       this.reset()
-      const counts = await answerWithin(countActive(), COUNT_WITHIN_MS)
+      const counts = await inTimeForScrape(countActive())
       if (!counts) return
       for (const type of RESOURCE_TYPE_LABELS) this.set({resource_type: type}, 0)
       for (const [prefix, count] of counts) this.inc({resource_type: resourceType(prefix)}, count)
@@ -74,12 +72,4 @@ export function createLockMetrics(options: {
     waited: (resource, owner, seconds) => waits.observe(labels(resource, owner), seconds),
     deadlocked: resource => deadlocks.inc({resource_type: resourceType(resource)}),
   }
-}
-
-function answerWithin<T>(answer: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>(resolve => {
-    timer = setTimeout(() => resolve(undefined), ms)
-  })
-  return Promise.race([answer.catch(() => undefined), late]).finally(() => clearTimeout(timer))
 }

@@ -35,7 +35,8 @@ interface ClaimId {
   readonly owner: string
 }
 
-interface Forcing {
+/** Why a lock is taken away from its holders, and from which. */
+export interface Forcing {
   readonly by: string
   readonly reason: string
   readonly fence?: number | undefined

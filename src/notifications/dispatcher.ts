@@ -37,7 +37,7 @@ export function createDispatcher({
   tellWithinMs = TELL_WITHIN_MS,
 }: {
   readonly databaseUrl: string
-  readonly store: Pick<NoticeStore, 'claim' | 'settle' | 'release' | 'forget'>
+  readonly store: Pick<NoticeStore, 'due' | 'claim' | 'settle' | 'release' | 'forget'>
   readonly channels: readonly NoticeChannel[]
   readonly rules: NotificationRules
   readonly metrics: NoticeMetrics
@@ -84,6 +84,7 @@ export function createDispatcher({
     }
 
     return {
+      name,
       pull,
       busy: () => pulling !== undefined || telling.size > 0,
       async idle() {
@@ -114,15 +115,10 @@ export function createDispatcher({
   async function tell({notice, channel: name, thread}: Delivery): Promise<Told> {
     const channel = channels.find(each => each.name === name && each.tells(notice))
     if (!channel) return {kind: 'skipped', reason: 'nobody here tells such notices any more'}
-    const limit = AbortSignal.timeout(tellWithinMs)
+    const key = deliveryKey(notice.key, name)
     try {
-      return await within(
-        channel.tell(narrowed(notice, name, rules), {
-          key: deliveryKey(notice.key, name),
-          thread,
-          signal: limit,
-        }),
-        limit,
+      return await within(tellWithinMs, signal =>
+        channel.tell(narrowed(notice, name, rules), {key, thread, signal}),
       )
     } catch (error) {
       return {kind: 'failed', reason: toError(error).message}
@@ -191,7 +187,11 @@ export function createDispatcher({
     },
 
     /** Takes up what is due, whoever left it. */
-    sweep: wake,
+    async sweep(): Promise<void> {
+      const due = await store.due(lanes.map(({name}) => name))
+      for (const lane of lanes) if (due.channels.includes(lane.name)) lane.pull()
+      if (due.held) await releaseHeld()
+    },
 
     /** Removes stories that ended long ago. */
     forgetOld: () => store.forget(FORGET_AFTER_MS),
@@ -237,11 +237,20 @@ function settlementOf({openAt, failures}: Delivery, told: Told, now: number): Se
   }
 }
 
-/** A channel that does not heed its signal is not waited for. */
-function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+/**
+ * Gives the work so long; a channel that does not heed its signal is not waited for. The limit is lifted with the work's
+ * end: `AbortSignal.timeout` would hold all that was told in its time.
+ */
+function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const limit = new AbortController()
   return new Promise((resolve, reject) => {
-    const late = () => reject(new Error('took too long'))
-    signal.addEventListener('abort', late, {once: true})
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', late))
+    const timer = setTimeout(() => {
+      const late = new DOMException('took too long', 'TimeoutError')
+      limit.abort(late)
+      reject(late)
+    }, ms).unref()
+    work(limit.signal)
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer))
   })
 }

@@ -1,11 +1,9 @@
 import {Counter, Gauge, Histogram, type Registry} from 'prom-client'
+import {inTimeForScrape} from '../platform/scrape.ts'
 import type {ChannelName, NoticeEvent} from './notice.ts'
 import type {Backlog} from './notice-store.ts'
 
 export type NoticeMetrics = ReturnType<typeof createNoticeMetrics>
-
-/** A scrape must not wait for a database that is away. */
-const COUNT_WITHIN_MS = 2_000
 
 /** The metrics of notices. Event and channel are closed sets. */
 export function createNoticeMetrics({
@@ -42,7 +40,7 @@ export function createNoticeMetrics({
     registers,
     async collect() {
       this.reset()
-      for (const {channel, state, count} of (await answerWithin(backlog(), COUNT_WITHIN_MS)) ?? [])
+      for (const {channel, state, count} of (await inTimeForScrape(backlog())) ?? [])
         this.set({channel, state}, count)
     },
   })
@@ -62,12 +60,4 @@ export function createNoticeMetrics({
       failures.inc({channel})
     },
   }
-}
-
-function answerWithin<T>(answer: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>(resolve => {
-    timer = setTimeout(() => resolve(undefined), ms)
-  })
-  return Promise.race([answer.catch(() => undefined), late]).finally(() => clearTimeout(timer))
 }

@@ -70,13 +70,13 @@ interface HeldRow {
 const ANNOUNCE = `
   with story as (
     insert into notice_stories as s (story, last_seq)
-    select $3, 1 where not exists (select from notices where key = $2)
+    select $3, 1 where not exists (select from notices where id = $1)
     on conflict (story) do update set last_seq = s.last_seq + 1
     returning story, last_seq
   ), notice as (
     insert into notices (id, key, story, seq, event, level, correlation_id, content)
     select $1, $2, story, last_seq, $4, $5, $6, $7 from story
-    on conflict (key) do nothing
+    on conflict (id) do nothing
     returning id, story, seq
   ), told as (
     insert into notice_deliveries (notice_id, channel, story, seq, state, held_until, look_at)
@@ -166,7 +166,7 @@ export function createNoticeStore({pool}: {readonly pool: Pool}) {
   )
 
   return {
-    /** Writes the notice and where it is told, within the caller's transaction; the same key again changes nothing. */
+    /** Writes the notice and where it is told, within the caller's transaction; the same again changes nothing. */
     async announce(db: Db, id: string, notice: NewNotice, routes: readonly Route[]): Promise<void> {
       const {key, story, event, level, correlationId, ...content} = notice
       await db.query({
@@ -189,6 +189,23 @@ export function createNoticeStore({pool}: {readonly pool: Pool}) {
           ),
         ],
       })
+    },
+
+    /** Where something is due that nobody is at: in which of these channels, and whether anything held is to be judged. */
+    async due(
+      channels: readonly ChannelName[],
+    ): Promise<{readonly channels: readonly ChannelName[]; readonly held: boolean}> {
+      const {rows} = await pool.query<{channels: readonly ChannelName[]; held: boolean}>({
+        name: 'notices-due',
+        text: `select array(
+            select name from unnest($1::text[]) as name where exists (
+              select from notice_deliveries
+              where channel = name and state = 'waiting' and due_at <= now() and (lease_until is null or lease_until < now()))
+          ) as channels,
+          exists (select from notice_deliveries where state = 'held' and look_at <= now()) as held`,
+        values: [channels],
+      })
+      return rows[0] ?? {channels: [], held: false}
     },
 
     /** Takes what is due in a channel for `leaseMs`: of each story the first that was not told yet, oldest first. */

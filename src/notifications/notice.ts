@@ -16,6 +16,8 @@ export type NoticeEvent =
   | 'task_completed'
   | 'task_failed'
   | 'agent_error'
+  | 'service_down'
+  | 'service_up'
 
 export type ChannelName = 'linear' | 'mail' | 'discord' | 'pull-request'
 
@@ -23,7 +25,7 @@ export type ChannelName = 'linear' | 'mail' | 'discord' | 'pull-request'
 export interface NewNotice {
   /** Names this notice for ever: announced again, it is the same one. */
   readonly key: string
-  /** `approval:<id>`, `run:<id>`, `deployment:<id>`. */
+  /** `approval:<id>`, `run:<id>`, `deployment:<id>`, `uptime:<service>:<outage>`. */
   readonly story: string
   readonly event: NoticeEvent
   readonly level: RiskLevel

@@ -18,6 +18,7 @@ export interface ProjectClient {
     signal?: AbortSignal,
   ): Promise<LinearAnswer<{readonly id: string}>>
   createIssue(issue: NewProjectIssue, signal?: AbortSignal): Promise<LinearAnswer<{readonly id: string}>>
+  issue(id: string, signal?: AbortSignal): Promise<LinearAnswer<LinearIssue>>
 }
 
 export type Projects = ReturnType<typeof createProjects>
@@ -62,6 +63,8 @@ function clientOf(name: string, project: Project, linear: Linear): ProjectClient
   }
 
   return {
+    issue: owned,
+
     async comment({id, issue, body}, signal) {
       const answer = await owned(issue, signal)
       return answer.kind === 'ok'

@@ -23,7 +23,7 @@ export type Delivery =
   | {readonly do: 'edit-original'}
   /** The interaction is near its end: the story goes on in a channel message, the first one points there. */
   | {readonly do: 'move-to-channel'; readonly channelId: string}
-  | {readonly do: 'post-to-channel'; readonly channelId: string}
+  | {readonly do: 'post-to-channel'; readonly channelId: string; readonly replyTo: string | undefined}
   | {readonly do: 'edit-channel-message'; readonly channelId: string; readonly messageId: string}
   | {readonly do: 'post-closing'; readonly channelId: string; readonly replyTo: string | undefined}
   /** There is nowhere to post it, or nobody else may read it: the first message alone tells the end. */
@@ -50,7 +50,7 @@ export function nextDelivery(reply: ReplyRecord, now: number, handoverMs: number
     if (reply.deliveredAt !== undefined && now < dueAt && !isOver) return {do: 'wait', untilMs: dueAt}
     if (target.kind === 'channel') {
       return reply.channelMessageId === undefined
-        ? {do: 'post-to-channel', channelId: target.channelId}
+        ? {do: 'post-to-channel', channelId: target.channelId, replyTo: target.replyTo}
         : {do: 'edit-channel-message', channelId: target.channelId, messageId: reply.channelMessageId}
     }
     if (reply.channelMessageId !== undefined && target.channelId !== undefined) {

@@ -20,6 +20,8 @@ const TOLD: Readonly<Record<NoticeEvent, Partial<Record<ChannelName, Threshold>>
   task_completed: {linear: 'low', 'pull-request': 'low'},
   task_failed: {linear: 'low', mail: 'medium', discord: 'low', 'pull-request': 'low'},
   agent_error: {linear: 'low', mail: 'medium', discord: 'low'},
+  service_down: {mail: 'medium', discord: 'low'},
+  service_up: {mail: 'medium', discord: 'low'},
 }
 
 const MAIL: Readonly<Record<RiskLevel, 'at-once' | 'fallback'>> = {

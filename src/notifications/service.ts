@@ -75,7 +75,13 @@ export function createNotifications(options: NotificationsOptions) {
         return outcome(reply, sent, () => ({version: reply.version}))
       }
       case 'post-to-channel': {
-        const sent = await postOnce(reply, delivery.channelId, 'main', renderReply(reply.view), undefined)
+        const sent = await postOnce(
+          reply,
+          delivery.channelId,
+          'main',
+          renderReply(reply.view),
+          delivery.replyTo,
+        )
         return outcome(reply, sent, channelMessageId => ({version: reply.version, channelMessageId}))
       }
       case 'move-to-channel':

@@ -40,22 +40,29 @@ export function createReplyStore({pool}: {readonly pool: Pool}) {
   return {
     /** Begins a message that belongs to no command, inside the caller's transaction. Nudge it after the commit. */
     async open(db: Db, id: string, target: ReplyTarget, view: Reply): Promise<void> {
-      await db.query('insert into replies (id, target, view, version) values ($1, $2, $3, 1)', [
-        id,
-        JSON.stringify(target),
-        JSON.stringify(view),
-      ])
+      await db.query({
+        name: 'replies-open',
+        text: 'insert into replies (id, target, view, version) values ($1, $2, $3, 1)',
+        values: [id, JSON.stringify(target), JSON.stringify(view)],
+      })
     },
 
     /** Changes what the message should say, inside the caller's transaction: record and message can't disagree. */
     async write(db: Db, id: string, view: Reply, closing?: Reply): Promise<void> {
-      await db.query(
-        `update replies set view = $2, version = version + 1, changed_at = now(),
-           closing = coalesce($3, closing),
-           closing_state = case when $3::jsonb is not null and closing_state = 'none' then 'wanted' else closing_state end
-         where id = $1`,
-        [id, JSON.stringify(view), closing === undefined ? null : JSON.stringify(closing)],
-      )
+      await db.query({
+        name: 'replies-write',
+        text: `update replies set view = $2, version = version + 1, changed_at = now(),
+             closing = coalesce($3, closing),
+             closing_state = case when $3::jsonb is not null and closing_state = 'none' then 'wanted' else closing_state end
+           where id = $1`,
+        values: [id, JSON.stringify(view), closing === undefined ? null : JSON.stringify(closing)],
+      })
+    },
+
+    /** What the message should say now; nobody else changes it before the caller's transaction ends. */
+    async viewOf(db: Db, id: string): Promise<Reply | undefined> {
+      const {rows} = await db.query<{view: Reply}>('select view from replies where id = $1 for update', [id])
+      return rows[0]?.view
     },
 
     /** Takes a message to deliver, for `leaseMs`; undefined while someone else has it or when there is none. */
@@ -126,16 +133,22 @@ export function createReplyStore({pool}: {readonly pool: Pool}) {
       )
     },
 
-    async messageOf(
-      id: string,
-    ): Promise<
-      {readonly channelId?: string; readonly guildId?: string; readonly messageId?: string} | undefined
+    async messageOf(id: string): Promise<
+      | {
+          readonly channelId?: string
+          readonly guildId?: string
+          readonly messageId?: string
+          /** Why nobody will see it. */
+          readonly undeliverable?: string
+        }
+      | undefined
     > {
       const {rows} = await pool.query<{
         target: ReplyTarget
         message_id: string | null
         channel_message_id: string | null
-      }>('select target, message_id, channel_message_id from replies where id = $1', [id])
+        undeliverable: string | null
+      }>('select target, message_id, channel_message_id, undeliverable from replies where id = $1', [id])
       const row = rows[0]
       if (!row) return undefined
       const messageId = row.channel_message_id ?? row.message_id
@@ -145,6 +158,7 @@ export function createReplyStore({pool}: {readonly pool: Pool}) {
           ? {guildId: row.target.guildId}
           : {}),
         ...(messageId === null ? {} : {messageId}),
+        ...(row.undeliverable === null ? {} : {undeliverable: row.undeliverable}),
       }
     },
   }

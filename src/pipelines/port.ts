@@ -241,7 +241,7 @@ function shipping(target: ConfiguredTarget, targets: readonly ConfiguredTarget[]
   )
   return {
     ...{name, repository, workflow, ref, environment, service, verify, shared},
-    inputs: resolveInputs(inputs, {}),
+    inputs: resolveInputs(inputs, {environment}),
   }
 }
 

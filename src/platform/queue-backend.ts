@@ -16,12 +16,16 @@ import {createPool, isTransient} from './postgres.ts'
 import {KEEP_MS} from './queue-retention.ts'
 
 const SCHEMA = 'bullmq'
+/** How long an answer about which queues have jobs under way counts as fresh: all workers ask at about the same time. */
+const BUSY_FRESH_MS = 1_000
 
 /** What differs between BullMQ on Postgres and BullMQ on Redis: whose connections its objects use. */
 export interface QueueBackend {
   readonly kind: 'postgres' | 'redis'
   /** What BullMQ does about ended jobs whenever one ends; nothing where that is expensive: see queue-retention.ts. */
   readonly retention: Pick<WorkerOptions, 'removeOnComplete' | 'removeOnFail'>
+  /** How long a worker without work waits before it looks for some that it was not told of, in seconds. */
+  readonly drainDelay: number
   /** From how many jobs on one bulk statement is faster than as many single ones. */
   readonly bulkFrom: number
   queue(name: string, options: Omit<QueueOptions, 'connection'>): Queue
@@ -50,11 +54,19 @@ export function postgresBackend({databaseUrl, poolMax, onError}: PostgresBackend
     onError,
   })
   const connection = new SharedConnection(patient(pool))
-  const backendFactory = ((name: string, options: QueueOptions<PostgresConnectionOptions>) =>
-    new PostgresQueueBackend(connection, name, options)) as unknown as BackendFactory
+  const backendFactory = ((name: string, options: QueueOptions<PostgresConnectionOptions>) => {
+    const backend = new PostgresQueueBackend(connection, name, options)
+    // Each worker looks for jobs of dead ones several times a minute, and each look writes a row, jobs or none.
+    const reclaim = backend.moveStalledJobsToWait.bind(backend)
+    backend.moveStalledJobsToWait = async () => ((await connection.busyQueues()).has(name) ? reclaim() : [])
+    return backend
+  }) as unknown as BackendFactory
   return {
     kind: 'postgres',
     retention: {},
+    // All that makes a job ready is told by NOTIFY, and a worker that stops hearing looks at once. A look costs each
+    // worker four statements.
+    drainDelay: 300,
     // BullMQ's bulk statement makes two temporary tables: 8 ms whatever their size.
     bulkFrom: 12,
     queue: (name, options) =>
@@ -75,6 +87,7 @@ export function postgresBackend({databaseUrl, poolMax, onError}: PostgresBackend
 class SharedConnection extends PostgresConnection {
   #ready: Promise<void> | undefined
   #listenClient: pg.PoolClient | undefined
+  #busy: {readonly askedAt: number; readonly queues: Promise<ReadonlySet<string>>} | undefined
 
   constructor(pool: pg.Pool) {
     super(pool as unknown as PostgresConnectionOptions)
@@ -92,6 +105,17 @@ class SharedConnection extends PostgresConnection {
       },
     )
     return this.#ready
+  }
+
+  /** The queues in which jobs are under way, as of a moment ago. */
+  busyQueues(): Promise<ReadonlySet<string>> {
+    const now = Date.now()
+    if (!this.#busy || now - this.#busy.askedAt >= BUSY_FRESH_MS) {
+      // Not prepared: a plan made for an empty table would scan it as it grows.
+      const asked = this.pool.query<{queue: string}>(`select distinct queue from job where state = 'active'`)
+      this.#busy = {askedAt: now, queues: asked.then(({rows}) => new Set(rows.map(({queue}) => queue)))}
+    }
+    return this.#busy.queues
   }
 
   override async getListenClient(): ReturnType<PostgresConnection['getListenClient']> {
@@ -174,6 +198,7 @@ export function redisBackend({redisUrl, prefix, onError}: RedisBackendOptions): 
       removeOnComplete: {age: KEEP_MS.completed / 1_000, count: 1_000},
       removeOnFail: {age: KEEP_MS.failed / 1_000, count: 1_000},
     },
+    drainDelay: 5,
     bulkFrom: 2,
     queue: (name, options) => new Queue(name, {...options, prefix, connection: producers}),
     worker: (name, processor, options) => {

@@ -101,6 +101,7 @@ export function startWorker({
       stalledInterval: Math.ceil(lockMs / 2),
       maxStalledCount: MAX_CRASHES,
       runRetryDelay: 1_000,
+      drainDelay: backend.drainDelay,
       settings: {backoffStrategy: backoff},
       ...backend.retention,
       ...(limiter === undefined ? {} : {limiter}),
@@ -167,7 +168,7 @@ function forQueue(thrown: unknown): Error {
 }
 
 /** Doubles from the job's own `delay` up to a minute, jittered, but never earlier than the other side asked for. */
-function backoff(
+export function backoff(
   attemptsMade: number,
   _type?: string,
   error?: Error,

@@ -25,10 +25,12 @@ export interface QueueJob<T = unknown> {
   readonly deduplicate?: {readonly id: string; readonly keepLast?: boolean}
 }
 
+/** When something is due: by the clocks of a zone, or again after so long. */
+export type Timing = {readonly cron: string; readonly timezone: string} | {readonly everyMs: number}
+
 export interface Schedule {
   readonly id: string
-  readonly cron: string
-  readonly timezone: string
+  readonly when: Timing
   /** Milliseconds since the epoch. */
   readonly nextAt: number | undefined
 }
@@ -55,12 +57,7 @@ export interface Queues {
   /** Close workers before the queues. */
   work(queue: string, options: WorkOptions, processor: JobProcessor): QueueWorker
   /** Adds the job at each tick, once over all processes. The same id again replaces the schedule. */
-  schedule(
-    queue: string,
-    id: string,
-    when: {readonly cron: string; readonly timezone: string},
-    job: Pick<QueueJob, 'name' | 'data'>,
-  ): Promise<void>
+  schedule(queue: string, id: string, when: Timing, job: Pick<QueueJob, 'name' | 'data'>): Promise<void>
   unschedule(queue: string, id: string): Promise<void>
   schedules(queue: string): Promise<readonly Schedule[]>
   /** Takes a job out before it runs. `active`: too late, cancel it; `absent`: no such job, or it has ended. */
@@ -120,14 +117,9 @@ export function createQueues(options: QueuesOptions): Queues {
       return startWorker({backend, queue, options, processor, log, onError})
     },
 
-    async schedule(queue, id, {cron, timezone}, {name, data}) {
-      await answered(
-        queueOf(queue).upsertJobScheduler(
-          id,
-          {pattern: cron, tz: timezone},
-          {name, data, opts: toOptions({})},
-        ),
-      )
+    async schedule(queue, id, when, {name, data}) {
+      const repeat = 'everyMs' in when ? {every: when.everyMs} : {pattern: when.cron, tz: when.timezone}
+      await answered(queueOf(queue).upsertJobScheduler(id, repeat, {name, data, opts: toOptions({})}))
     },
 
     async unschedule(queue, id) {
@@ -136,10 +128,9 @@ export function createQueues(options: QueuesOptions): Queues {
 
     async schedules(queue) {
       const schedulers = await answered(queueOf(queue).getJobSchedulers())
-      return schedulers.map(({key, pattern, tz, next}) => ({
+      return schedulers.map(({key, pattern, tz, every, next}) => ({
         id: key,
-        cron: pattern ?? '',
-        timezone: tz ?? 'UTC',
+        when: every === undefined ? {cron: pattern ?? '', timezone: tz ?? 'UTC'} : {everyMs: Number(every)},
         nextAt: next,
       }))
     },

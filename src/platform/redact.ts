@@ -1,4 +1,3 @@
-import {createHash} from 'node:crypto'
 import {types} from 'node:util'
 import {isSecretName, MASK, redactText} from './secret-text.ts'
 
@@ -28,11 +27,6 @@ export function createRedactor(secrets: readonly string[]): Redactor {
  */
 export function redactValue(value: unknown): unknown {
   return copy(value, redactText)
-}
-
-/** A short mark by which two holders of a secret can see that it is the same one: `…` and four hex digits. */
-export function fingerprint(value: string): string {
-  return value === '' ? '…(empty)' : `…${createHash('sha256').update(value).digest('hex').slice(-4)}`
 }
 
 function literalPattern(secrets: readonly string[]): RegExp | undefined {

@@ -16,6 +16,8 @@ export interface SafeHttpOptions {
   /** For one attempt, redirects and body included. */
   readonly timeoutMs?: number
   readonly retryDelayMs?: number
+  /** Of a network error. Two when not given. */
+  readonly tries?: 1 | 2
   readonly maxRedirects?: number
   /** How much of a body is read; the rest is not waited for. */
   readonly maxBytes?: number
@@ -37,6 +39,8 @@ export interface SafeResponse {
   readonly body: string
   /** A sentence for people. Nothing of an earlier attempt. */
   readonly error?: string
+  /** Beside `error`; `refused`: by our own rules, so nobody was asked. */
+  readonly failure?: 'refused' | 'timeout' | 'connection'
 }
 
 export interface SafeHttp {
@@ -56,7 +60,7 @@ export interface SafeHttp {
  */
 export function createSafeHttp(options: SafeHttpOptions = {}): SafeHttp {
   const {allowedDomains = [], allowLocal = false, timeoutMs = 10_000, retryDelayMs = 2_000} = options
-  const {maxRedirects = 5, maxBytes = 262_144, resolve = systemResolve} = options
+  const {maxRedirects = 5, maxBytes = 262_144, resolve = systemResolve, tries = 2} = options
   const rules = {allowedDomains, allowLocal, allowHttp: options.allowHttp ?? allowLocal}
   const mayDial = options.mayDial ?? (allowLocal ? () => true : isPublicAddress)
   const agent = new Agent({
@@ -112,7 +116,7 @@ export function createSafeHttp(options: SafeHttpOptions = {}): SafeHttp {
       signal,
     }: {readonly method?: 'GET' | 'HEAD'; readonly signal?: AbortSignal | undefined} = {},
   ): Promise<SafeResponse> {
-    for (let last = false; ; last = true) {
+    for (let last = tries === 1; ; last = true) {
       const began = performance.now()
       const deadline = AbortSignal.timeout(timeoutMs)
       try {
@@ -128,9 +132,8 @@ export function createSafeHttp(options: SafeHttpOptions = {}): SafeHttp {
         }
         if (signal?.aborted) return {...failed, error: 'The check was stopped.'}
         const refusal = refusalIn(error)
-        if (refusal || last) {
-          return {...failed, error: refusal?.message ?? networkReason(error, deadline.aborted, timeoutMs)}
-        }
+        if (refusal) return {...failed, error: refusal.message, failure: 'refused'}
+        if (last) return {...failed, ...networkFailure(error, deadline.aborted, timeoutMs)}
         await sleep(retryDelayMs, undefined, {...(signal ? {signal} : {})}).catch(() => undefined)
       }
     }
@@ -219,9 +222,14 @@ const REASONS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'Its certificate belongs to another name.',
 }
 
-function networkReason(error: unknown, timedOut: boolean, timeoutMs: number): string {
+function networkFailure(
+  error: unknown,
+  timedOut: boolean,
+  timeoutMs: number,
+): Pick<SafeResponse, 'error' | 'failure'> {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (timedOut || code.endsWith('TIMEOUT') || code === 'ETIMEDOUT')
-    return `No answer within ${timeoutMs / 1000} s (timeout).`
-  return REASONS[code] ?? `The connection failed${code === '' ? '' : ` (${code})`}.`
+    return {error: `No answer within ${timeoutMs / 1000} s (timeout).`, failure: 'timeout'}
+  const reason = REASONS[code] ?? `The connection failed${code === '' ? '' : ` (${code})`}.`
+  return {error: reason, failure: 'connection'}
 }

@@ -2,12 +2,17 @@ import {valueOf} from '../integrations/github/look.ts'
 import type {RepositoryHost, Review} from '../integrations/github/repository-host.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {AppError} from '../kernel/errors.ts'
+import {unseenRepository} from '../pipelines/commit-refs.ts'
 import {notConfigured} from '../pipelines/port.ts'
 import type {ReviewsPort} from '../sdk/index.ts'
 import {MARKER, reviewText, summaryOf} from './report.ts'
-import {findingsIn} from './rules.ts'
+import {findingsAtRest, findingsIn, isReadable} from './rules.ts'
 
 const FINDINGS_TOLD = 100
+/** Files that are read for an analysis; larger ones are nothing a person wrote. */
+const FILES_READ = 100
+const LARGEST_FILE = 200_000
+const READ_AT_ONCE = 5
 /** Reviews with our mark that may be somebody else’s: who copies it can’t make us try for ever. */
 const MOST_TRIED = 5
 
@@ -24,7 +29,57 @@ export function createReviews({
     return host
   }
 
+  /** Texts in the order of the files, some at a time. */
+  async function textsOf(
+    repository: string,
+    files: readonly {readonly path: string; readonly sha: string}[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, string>> {
+    const texts = new Map<string, string>()
+    for (let i = 0; i < files.length; i += READ_AT_ONCE) {
+      signal.throwIfAborted()
+      await Promise.all(
+        files.slice(i, i + READ_AT_ONCE).map(async ({path, sha}) => {
+          const look = await github().blob({repository, sha, signal})
+          texts.set(path, valueOf(look, `${path} is gone.`, clock))
+        }),
+      )
+    }
+    return texts
+  }
+
   return {
+    async analyse({repository, path, ref, signal}) {
+      const at =
+        ref ??
+        valueOf(await github().repository({repository, signal}), unseenRepository(repository), clock)
+          .defaultBranch
+      // What is read is one commit, whatever is pushed meanwhile; a tag or a commit is taken as it is.
+      const branch = await github().branchHead({repository, branch: at, signal})
+      const sha = branch.kind === 'seen' ? branch.value : at
+      const missing = `${repository} has no branch, tag or commit ${at}.`
+      const tree = valueOf(await github().tree({repository, ref: sha, signal}), missing, clock)
+      const under = path?.replace(/\/+$/, '')
+      const files = tree.files.filter(
+        file =>
+          under === undefined || under === '' || file.path === under || file.path.startsWith(`${under}/`),
+      )
+      if (files.length === 0)
+        throw new AppError('NOT_FOUND', `${repository} has nothing at ${path ?? 'its root'} in ${at}.`)
+      const readable = files.filter(file => isReadable(file.path) && file.size <= LARGEST_FILE)
+      const read = readable.slice(0, FILES_READ)
+      const texts = await textsOf(repository, read, signal)
+      const findings = findingsAtRest(files.map(file => ({path: file.path, text: texts.get(file.path)})))
+      return {
+        repository,
+        ref: sha,
+        files: read.length,
+        left: readable.length - read.length,
+        findings: findings.slice(0, FINDINGS_TOLD),
+        total: findings.length,
+      }
+    },
+
     async review({repository, number, signal}) {
       const missing = missingOf({repository, number})
       const query = {repository, number, signal}

@@ -76,12 +76,14 @@ const LOCKFILES: Readonly<Record<string, string>> = {
 const SOURCE = /\.(?:[cm]?[jt]sx?|py|go|rb|rs|java|kt|cs|php|swift|scala|ex|exs)$/
 const TEST =
   /(?:^|\/)(?:tests?|__tests__|spec|specs|e2e)\/|[._-](?:test|spec)\.[^/]+$|(?:^|\/)test_[^/]+\.py$|_test\.(?:go|py|rb)$/i
+const TEXT =
+  /\.(?:md|mdx|txt|rst|json|jsonc|ya?ml|toml|ini|cfg|conf|properties|env|sh|bash|ps1|sql|html?|css|scss|xml|svg|tf|tfvars|graphql|proto|vue|svelte|c|h|cc|cpp|hpp)$/
 const GENERATED =
   /(?:^|\/)(?:dist|build|vendor|node_modules|generated|__snapshots__)\/|\.(?:min\.\w+|map|snap)$/
 
 /** All that the rules find in a change, the gravest first; within one severity by file and line. */
 export function findingsIn(files: readonly ChangedFile[], complete: boolean): readonly Finding[] {
-  const findings = [
+  return gravestFirst([
     ...(complete
       ? []
       : [about('critical', 'incomplete', 'GitHub shows 3,000 files at most; the rest was not read')]),
@@ -90,7 +92,42 @@ export function findingsIn(files: readonly ChangedFile[], complete: boolean): re
     ...sizeOf(files),
     ...lockfilesOf(files),
     ...testsOf(files),
-  ]
+  ])
+}
+
+/** What the rules find in files as they stand: nothing of what only a change can do wrong. */
+export function findingsAtRest(
+  files: readonly {readonly path: string; readonly text: string | undefined}[],
+): readonly Finding[] {
+  const whole = files.map(({path, text}) => wholeFile(path, text))
+  return gravestFirst([
+    ...whole.flatMap(inFile).filter(({severity}) => severity === 'critical'),
+    ...debtIn(whole),
+  ])
+}
+
+/** A file as a change that adds all of it. */
+function wholeFile(path: string, text: string | undefined): ChangedFile {
+  const lines = text === undefined ? [] : text.replace(/\n$/, '').split(/\r?\n/)
+  return {
+    path,
+    status: 'added',
+    additions: lines.length,
+    deletions: 0,
+    patch: [`@@ -0,0 +1,${lines.length} @@`, ...lines.map(line => `+${line}`)].join('\n'),
+  }
+}
+
+/** Whether a person wrote it and could read it, by its path: no image, no archive, nothing generated. */
+export function isReadable(path: string): boolean {
+  return (
+    (SOURCE.test(path) || TEXT.test(path) || !nameOf(path).slice(1).includes('.')) &&
+    !GENERATED.test(path) &&
+    !isLockfile(path)
+  )
+}
+
+function gravestFirst(findings: Finding[]): readonly Finding[] {
   return findings.sort(
     (a, b) =>
       RANK[a.severity] - RANK[b.severity] ||

@@ -4,31 +4,37 @@ import {Octokit} from 'octokit'
 import {lackingApprovers, requirementOf} from '../approvals/policy.ts'
 import {assess} from '../approvals/risk.ts'
 import {createMailer} from '../integrations/email/mailer.ts'
+import {createOctokitRepositoryHost} from '../integrations/github/octokit-repository-host.ts'
 import {openSdkLinear} from '../integrations/linear/sdk-linear.ts'
 import {systemClock} from '../kernel/clock.ts'
+import {formatDuration} from '../kernel/time.ts'
+import {createContracts} from '../pipelines/contracts.ts'
 import {describeIntegrations} from '../platform/config/integrations.ts'
 import type {Config, Principal} from '../platform/config/config.ts'
 import {createPool} from '../platform/postgres.ts'
+import type {ServiceFinding as Finding, WorkflowContract} from '../sdk/index.ts'
+import {contractSubjects} from './contract-subjects.ts'
+import {examineSettings} from './doctor-settings.ts'
 
-/** One thing looked at: what was found, and where to click when it is not right. */
-export interface Finding {
-  readonly ok: boolean
-  readonly what: string
-  readonly next?: string
-}
+/** A finding with lines of a file that would mend it, each with its number. */
+export type DoctorFinding = Finding & {readonly lines?: readonly string[]}
 
 const WITHIN_MS = 10_000
+const CONTRACTS_WITHIN_MS = 60_000
 
 /** Looks at each configured service with the credentials at hand; changes nothing. */
-export async function examine(config: Config, databaseUrl: string): Promise<readonly Finding[]> {
+export async function examineServices(config: Config, databaseUrl: string): Promise<readonly Finding[]> {
   return [
     ...describeIntegrations(config).map(what => ({ok: true, what})),
     ...examineApprovers(config),
     ...(await examineDatabase(databaseUrl)),
     ...(await examineDiscord(config)),
     ...(await examineGithub(config)),
+    ...(await examineSettings(config)),
+    ...examineUptime(config),
     ...(await examineLinear(config)),
     ...(await examineMail(config)),
+    ...(await examineModel(config)),
   ]
 }
 
@@ -54,6 +60,22 @@ export function examineApprovers({
       },
     ]
   })
+}
+
+/** Whether anybody in Discord hears of outages. */
+export function examineUptime({uptime, discord}: Pick<Config, 'uptime' | 'discord'>): Finding[] {
+  if (!uptime) return []
+  const what = `uptime: looked at every ${formatDuration(uptime.everyMs)}`
+  if (!uptime.alert) return [{ok: true, what: `${what}, outages are told nobody`}]
+  if ((uptime.channel ?? discord?.statusChannelId) !== undefined)
+    return [{ok: true, what: `${what}, outages are told in Discord`}]
+  return [
+    {
+      ok: false,
+      what: `${what}, and there is no channel to tell outages in`,
+      next: 'set uptime.channel in signalbox.yaml, or DISCORD_STATUS_CHANNEL_ID',
+    },
+  ]
 }
 
 function hasWayToDecide({discord, linear, email, tokenHash}: Principal): boolean {
@@ -177,8 +199,7 @@ async function examineLinear({linear}: Config): Promise<Finding[]> {
   ]
 }
 
-async function examineGithub(config: Config): Promise<Finding[]> {
-  const {github} = config
+async function examineGithub({github}: Config): Promise<Finding[]> {
   if (!github)
     return [
       {
@@ -194,37 +215,66 @@ async function examineGithub(config: Config): Promise<Finding[]> {
     retry: {enabled: false},
     throttle: {enabled: false},
   })
-  const findings: Finding[] = []
-  for (const target of config.targets.values()) {
-    const [owner = '', repo = ''] = (target.repository ?? '').split('/')
-    const where = `target ${target.name}: ${target.repository ?? '?'} ${target.workflow}`
-    try {
-      const {data} = await octokit.request('GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}', {
-        owner,
-        repo,
-        workflow_id: target.workflow,
-        request: {signal: AbortSignal.timeout(WITHIN_MS)},
-      })
-      findings.push(
-        data.state === 'active'
-          ? {ok: true, what: `${where} is there`}
-          : {
-              ok: false,
-              what: `${where} is ${data.state}`,
-              next: 'enable it on the repository’s Actions page',
-            },
-      )
-    } catch (error) {
-      const status = (error as {status?: number}).status
-      findings.push({
+  try {
+    const signal = AbortSignal.timeout(WITHIN_MS)
+    const {data} = await octokit.request('GET /user', {request: {signal}})
+    return [{ok: true, what: `github: the token belongs to ${data.login}`}]
+  } catch (error) {
+    const refused = (error as {status?: number}).status === 401
+    return [
+      {
         ok: false,
-        what: `${where}: ${status === 404 ? 'not found, or the token can’t see it' : status === 401 ? 'the token is refused' : 'GitHub can’t be reached'}`,
-        next:
-          status === 401
-            ? 'renew it at https://github.com/settings/personal-access-tokens'
-            : 'check repository, file name, and the token’s repository access and Actions permission',
-      })
-    }
+        what: `github: ${refused ? 'the token is refused' : 'can’t be reached'}`,
+        next: refused
+          ? 'renew it at https://github.com/settings/personal-access-tokens'
+          : 'check GITHUB_API_URL and the network',
+      },
+    ]
   }
-  return findings
+}
+
+/** The same for `npm run doctor`, with each workflow that we start and the lines that it lacks. */
+export async function examine(config: Config, databaseUrl: string): Promise<readonly DoctorFinding[]> {
+  const services = await examineServices(config, databaseUrl)
+  if (!config.github) return services
+  const host = await createOctokitRepositoryHost({...config.github, clock: systemClock})
+  const contracts = createContracts({host, subjects: contractSubjects(config), clock: systemClock})
+  return [...services, ...contractFindings(await contracts.check(AbortSignal.timeout(CONTRACTS_WITHIN_MS)))]
+}
+
+/** How each workflow stands, as findings. */
+export function contractFindings(contracts: readonly WorkflowContract[]): readonly DoctorFinding[] {
+  return contracts.flatMap(({name, repository, workflow, breaches}): DoctorFinding[] => {
+    const where = `${name.startsWith('/') ? name : `target ${name}`}: ${repository} ${workflow}`
+    if (breaches.length === 0) return [{ok: true, what: `${where} takes what we send`}]
+    return breaches.map(({what, next, line, lines}) => ({
+      ok: false,
+      what: `${where} ${what}`,
+      ...(lines === undefined ? {} : {lines: lines.map((text, index) => `${(line ?? 1) + index}: ${text}`)}),
+      ...(next === undefined ? {} : {next}),
+    }))
+  })
+}
+
+/** Whether the language model's endpoint is there and takes our key; nothing is asked of the model. */
+async function examineModel({llm}: Config): Promise<Finding[]> {
+  if (!llm) return []
+  const what = `llm: ${new URL(llm.baseUrl).host}`
+  try {
+    const {status} = await fetch(`${llm.baseUrl}/models`, {
+      signal: AbortSignal.timeout(WITHIN_MS),
+      ...(llm.apiKey === undefined ? {} : {headers: {authorization: `Bearer ${llm.apiKey}`}}),
+    })
+    // Not every endpoint lists its models.
+    if (status !== 401 && status !== 403) return [{ok: true, what: `${what} answers`}]
+    return [{ok: false, what: `${what} refuses our key (HTTP ${status})`, next: 'check LLM_API_KEY'}]
+  } catch {
+    return [
+      {
+        ok: false,
+        what: `${what} does not answer; rules take the model’s place`,
+        next: 'check LLM_BASE_URL, and that the endpoint lets this machine in',
+      },
+    ]
+  }
 }

@@ -1,6 +1,6 @@
 import type {Pool} from 'pg'
 import {createAccountStore} from '../access/account-store.ts'
-import {createBreakGlass} from '../access/break-glass.ts'
+import {createBreakGlass, type BreakGlass} from '../access/break-glass.ts'
 import {createGithubComments} from '../access/github-comments.ts'
 import {createGuard, type Guard} from '../access/guard.ts'
 import {createLinks, type Links} from '../access/links.ts'
@@ -18,9 +18,17 @@ import type {Risk} from '../approvals/request.ts'
 import {assess} from '../approvals/risk.ts'
 import {createApprovals, type ApprovalService} from '../approvals/service.ts'
 import {createApprovalStore} from '../approvals/store.ts'
+import type {McpHouse} from '../api/mcp-tools.ts'
+import {auditAgents} from '../audit/agents.ts'
+import {auditCodeHost, auditRepositoryHost} from '../audit/github.ts'
+import {auditLinear} from '../audit/linear.ts'
+import {auditMailer} from '../audit/mail.ts'
+import {auditAccounts, auditLocks} from '../audit/own.ts'
 import {createCatalogue} from '../bot/catalogue.ts'
 import {createInterruptions} from '../bot/interruptions.ts'
+import {createMentions, type Mentions} from '../bot/mentions.ts'
 import {createPipeline, type Pipeline} from '../bot/pipeline.ts'
+import {createChanges} from '../changes/port.ts'
 import {createCancellation} from '../deployments/cancellation.ts'
 import {createExplain} from '../deployments/explain.ts'
 import {createDeploymentGate} from '../deployments/gate.ts'
@@ -38,6 +46,7 @@ import {createMailer} from '../integrations/email/mailer.ts'
 import {createOctokitCodeHost} from '../integrations/github/octokit-code-host.ts'
 import {createOctokitRepositoryHost} from '../integrations/github/octokit-repository-host.ts'
 import {openSdkLinear} from '../integrations/linear/sdk-linear.ts'
+import type {Llm} from '../integrations/llm/llm.ts'
 import {createArrivalStore} from '../invocations/arrival-store.ts'
 import {createInvocations, type Invocations} from '../invocations/service.ts'
 import {createInvocationStore, type EndedCommand, type InvocationStore} from '../invocations/store.ts'
@@ -54,6 +63,8 @@ import {createNoticeMetrics} from '../notifications/notice-metrics.ts'
 import {createNoticeStore} from '../notifications/notice-store.ts'
 import type {NoticeChannel} from '../notifications/notice.ts'
 import {createCodeMail} from '../notifications/code-mail.ts'
+import {createOfferStore} from '../notifications/offer-store.ts'
+import {createOffers, type Offers} from '../notifications/offers.ts'
 import {createNotices} from '../notifications/notices.ts'
 import {createNotifications, type Notifications} from '../notifications/service.ts'
 import {createReplyStore, type ReplyStore} from '../notifications/store.ts'
@@ -65,6 +76,9 @@ import {createSafeHttp} from '../platform/safe-http.ts'
 import {createMetrics, type Metrics} from '../platform/metrics.ts'
 import {createOutbox, type Outbox} from '../platform/outbox.ts'
 import {createPool} from '../platform/postgres.ts'
+import type {Planning} from '../planning/service.ts'
+import type {Plans} from '../plans/plans.ts'
+import type {Conductor} from '../releases/conductor.ts'
 import {createQueues, type Queues} from '../platform/queue.ts'
 import {createReviews} from '../reviews/port.ts'
 import {createAgentErrors, type AgentErrors} from '../worker/agent-error.ts'
@@ -76,14 +90,33 @@ import {createRunsPort} from '../workflows/port.ts'
 import {createRunEnds} from '../workflows/run-ends.ts'
 import {createShipmentStore} from '../workflows/shipment-store.ts'
 import {createShipments} from '../workflows/shipments.ts'
+import {createTriage} from '../triage/port.ts'
+import {createSettings} from '../settings/service.ts'
+import {createSettingChangeStore} from '../settings/store.ts'
+import type {Evaluations} from '../evaluation/service.ts'
 import type {AgentDefinition, CommandDefinition, Services} from '../sdk/index.ts'
+import {openAudit, type HouseAudit} from './audit.ts'
 import {openCoordination, type Coordination} from './coordination.ts'
+import {openConversations, type HouseConversations} from './conversations.ts'
+import {openDesk} from './desk.ts'
 import {openLinearHub, type HouseLinear} from './linear.ts'
+import {openLlm} from './llm.ts'
+import {openPlanning} from './planning.ts'
+import {openPlans} from './plans.ts'
 import {openProjects, type HouseProjects} from './projects.ts'
+import {openReleases} from './releases.ts'
+import {openRouting} from './routing.ts'
+import {createSealOpener} from './seal.ts'
+import {openEvaluations} from './evaluations.ts'
+import {openTools} from './tools.ts'
+import {openUptime, type HouseUptime} from './uptime.ts'
 import {loadFolder} from './load-plugins.ts'
 import {openMail, type HouseMail} from './mail.ts'
+import {openMcp} from './mcp.ts'
 import {proveCompleteness} from './prove-completeness.ts'
 import {createPublicUrl, type PublicUrl} from './public-url.ts'
+import {openQuality, type HouseQuality} from './quality.ts'
+import {openVerification, type HouseVerification} from './verification.ts'
 import {openWorkflows, type HouseWorkflows} from './workflows.ts'
 
 /** Everything built once per process, whatever its roles; the roles start what they need of it. */
@@ -98,11 +131,20 @@ export interface House {
   readonly agents: ReadonlyMap<string, AgentDefinition>
   readonly discord: DiscordApi | undefined
   readonly coordination: Coordination
+  readonly record: HouseAudit
+  /** Off where none is configured; rules do without it. */
+  readonly llm: Llm
+  readonly conversations: HouseConversations
+  /** What the MCP server that we are may do. */
+  readonly mcp: McpHouse
+  /** Those whose taking by force is recorded. */
+  readonly forcedLocks: Pick<Coordination['locks'], 'list' | 'forceUnlock'>
   readonly people: People
   readonly approvals: ApprovalService
   readonly links: Links
   /** Freezes and broken glass. */
   readonly guard: Guard
+  readonly breakGlass: BreakGlass
   readonly takeOvers: TakeOvers
   readonly workflows: HouseWorkflows
   readonly launch: Launch
@@ -124,11 +166,20 @@ export interface House {
   readonly projects: HouseProjects | undefined
   readonly publicUrl: PublicUrl
   readonly interruptions: ReturnType<typeof createInterruptions> | undefined
+  readonly offers: Offers
+  readonly uptime: HouseUptime
+  readonly evaluations: Evaluations
+  readonly plans: Plans
+  readonly planning: Planning
+  readonly releases: Conductor
+  readonly verification: HouseVerification
+  readonly quality: HouseQuality
   readonly notify: (invocationId: string) => Promise<void>
   readonly deployments: Deployments | undefined
   /** The gates of workflow runs. */
   readonly gates: Gates
   readonly pipeline: Pipeline | undefined
+  readonly mentions: Mentions | undefined
   /** How long a dead worker's work waits before another takes it over. */
   readonly leaseMs: number
   close(): Promise<void>
@@ -144,8 +195,8 @@ export async function buildHouse(options: {
   const {config, databaseUrl, log, redact} = options
   const clock = systemClock
   const commands = await loadFolder<CommandDefinition>('commands', command => command.name)
-  const agents = await loadFolder<AgentDefinition>('agents', agent => agent.id)
-  proveCompleteness({commands, agents, accessRules: config.access.keys()})
+  const loaded = await loadFolder<AgentDefinition>('agents', agent => agent.id)
+  proveCompleteness({commands, agents: loaded, accessRules: config.access.keys()})
 
   const metrics = createMetrics()
   const pool = createPool({
@@ -157,10 +208,13 @@ export async function buildHouse(options: {
   })
   // The one that stays open, from the start: the first command's arrival is not to wait for a connection.
   await pool.query('select 1')
+  const record = openAudit({pool, redact, metrics, log})
+  const {audit} = record
+  const agents = auditAgents(loaded, record)
   const redis = config.redis && {redisUrl: config.redis.url, prefix: await queuePrefix(pool)}
   const queues = createQueues({...(redis ?? {databaseUrl}), log})
   const outbox = createOutbox({db: pool, queues, log, clock})
-  const urlRules = {allowedDomains: config.urls.allowedDomains}
+  const urlRules = {allowedDomains: config.urls.allowedDomains, allowLocal: config.urls.allowLocal}
   const coordination = openCoordination({
     pool,
     databaseUrl,
@@ -183,18 +237,23 @@ export async function buildHouse(options: {
     log,
   })
 
+  const llm = openLlm({config, pool, redact, metrics, clock, log})
   const policy: AccessPolicy = {admin: config.admin, principals: config.principals, rules: config.access}
   const discord = config.discord && createDiscordApi(config.discord)
-  const codeHost = config.github && (await createOctokitCodeHost({...config.github, clock}))
-  const repositoryHost = config.github && (await createOctokitRepositoryHost({...config.github, clock}))
+  const codeHost =
+    config.github && auditCodeHost(await createOctokitCodeHost({...config.github, clock}), audit)
+  const repositoryHost =
+    config.github && auditRepositoryHost(await createOctokitRepositoryHost({...config.github, clock}), audit)
 
   const roster = createRoster(config.principals)
-  const accounts = createAccountStore({pool})
+  const accounts = auditAccounts(createAccountStore({pool}), audit)
   const people = createPeople({roster, accounts})
   const noticeStore = createNoticeStore({pool})
   // What is told about requests needs the requests, and they need who tells: filled below, before anything runs.
   const channels: NoticeChannel[] = []
   const notices = createNotices({store: noticeStore, channels, rules: config.notificationRules})
+  const uptime = openUptime({config, pool, notices, urlRules, redact, clock})
+  const evaluations = openEvaluations({pool, runs: workflows.service, metrics, clock})
   const targets = [...config.targets.values()].flatMap(target =>
     target.repository === undefined ? [] : [{...target, repository: target.repository}],
   )
@@ -207,7 +266,7 @@ export async function buildHouse(options: {
   const mailer =
     config.smtp &&
     config.notifications &&
-    createMailer({smtp: config.smtp, from: config.notifications.emailFrom})
+    auditMailer(createMailer({smtp: config.smtp, from: config.notifications.emailFrom}), audit)
   const links = createLinks({
     pool,
     store: accounts,
@@ -226,7 +285,7 @@ export async function buildHouse(options: {
   })
   const guard = createGuard({freezes: config.approvals.freezes, breakGlass})
 
-  const invocationStore = createInvocationStore({pool})
+  const invocationStore = createInvocationStore({pool, openSeal: createSealOpener(config)})
   const leaseMs = config.worker.leaseMs
   const invocations = createInvocations({
     store: invocationStore,
@@ -259,6 +318,7 @@ export async function buildHouse(options: {
       log,
     })
   const notify = async (id: string) => notifications?.changed(id)
+  const offers = createOffers({pool, store: createOfferStore({pool}), replies, notify})
 
   const approvalStore = createApprovalStore({pool})
   const approvals = createApprovals({
@@ -267,6 +327,7 @@ export async function buildHouse(options: {
     people,
     replies,
     notices,
+    audit,
     journal: coordination.events.journal,
     outbox,
     notify,
@@ -347,6 +408,7 @@ export async function buildHouse(options: {
     clock,
     log,
   })
+  const forcedLocks = auditLocks(coordination.locks, audit)
   const takeOvers = createTakeOvers({
     pool,
     store: createTakeOverStore({pool}),
@@ -391,54 +453,123 @@ export async function buildHouse(options: {
     clock,
     log,
   })
-  const services: Services = {
-    deployments: createDeploymentsPort({
-      deployments,
-      explain:
-        releases &&
-        createExplain({
-          assess: assessDeploy,
-          requirementOf: requirementFor,
-          people,
-          guard,
-          releases,
-          locks: coordination.locks,
-          clock,
-        }),
+  const deploymentsPort = createDeploymentsPort({
+    deployments,
+    explain:
+      releases &&
+      createExplain({
+        assess: assessDeploy,
+        requirementOf: requirementFor,
+        people,
+        guard,
+        releases,
+        locks: coordination.locks,
+        clock,
+      }),
+    codeHost,
+    targets,
+    patience: {
+      discoveryMs: config.runs.discoveryTimeoutMs,
+      watchMs: config.runs.watchTimeoutMs,
+      pollMs: config.runs.pollIntervalMs,
+    },
+    refuseUrl: url => {
+      const verdict = checkPublicUrl(url, urlRules)
+      return verdict.ok ? undefined : verdict.reason
+    },
+    clock,
+  })
+  const plans = openPlans({
+    ...{config, pool, discord, host: repositoryHost, pipelines, people, policy, replies, audit, notify},
+    requirement: requirementOf('low', config.approvalPolicies),
+    clock,
+    log,
+  })
+  const conductor = openReleases({
+    ...{config, pool, deploymentStore, pipelines, invocations, replies, audit, notify, queues},
+    deployments: deploymentsPort,
+    http: createSafeHttp(urlRules),
+    clock,
+    log,
+  })
+  const workflowRuns = createWorkflowRuns({codeHost, targets})
+  const endpoints = createEndpoints({
+    frontendBase: config.urls.frontendBase,
+    apiBase: config.urls.apiBase,
+    http: createSafeHttp(urlRules),
+  })
+  const verification = openVerification({
+    ...{
+      config,
+      pool,
       codeHost,
+      endpoints,
       targets,
-      patience: {
-        discoveryMs: config.runs.discoveryTimeoutMs,
-        watchMs: config.runs.watchTimeoutMs,
-        pollMs: config.runs.pollIntervalMs,
-      },
-      refuseUrl: url => {
-        const verdict = checkPublicUrl(url, urlRules)
-        return verdict.ok ? undefined : verdict.reason
-      },
-      clock,
+      repositories,
+      replies,
+      notify,
+      observeEnd,
+      redact,
+      leaseMs,
+    },
+    invocations: invocationStore,
+    refuseUrl: url => deploymentsPort.refuseUrl(url),
+    clock,
+    log,
+  })
+  const quality = openQuality({config, databaseUrl, host: repositoryHost, clock, log})
+  const planning = openPlanning({
+    ...{pool, llm, agents, workflows, targets, repositories, pipelines, followers, replies, people, policy},
+    ...{redact, notify, log},
+    directory: coordination.registry.directory,
+  })
+  const conversations = openConversations({
+    ...{pool, approvals, people, replies, llm, redact, clock},
+    services: () => services,
+  })
+  const tools = openTools({config, pool, audit, redact, clock, log})
+  const services: Services = {
+    ...openDesk({
+      ...{config, pool, policy, discord, workflowRuns, audit, offers, replies, notify, redact, clock},
+      host: repositoryHost,
     }),
-    workflowRuns: createWorkflowRuns({codeHost, targets}),
+    ...verification.ports,
+    ...quality.ports,
+    deployments: deploymentsPort,
+    workflowRuns,
     invocations: createCancellation({
       pool,
       policy,
       invocations: invocationStore,
       replies,
       deployments,
-      runs: followers,
+      carriers: [followers, ...(verification.diagnoses ? [verification.diagnoses] : [])],
       queues,
       notify,
       observeEnd,
     }),
     locks: createLocksPort({locks: coordination.locks, takeOvers}),
     catalogue: createCatalogue({commands, agents, policy, directory: coordination.registry.directory}),
-    endpoints: createEndpoints({
-      frontendBase: config.urls.frontendBase,
-      apiBase: config.urls.apiBase,
-      http: createSafeHttp(urlRules),
-    }),
+    endpoints,
     pipelines,
+    changes: createChanges({
+      host: repositoryHost,
+      llm,
+      // Opened below, before anything runs.
+      projects: () => projects?.projects,
+      projectNames: [...config.projects.keys()],
+      projectsOf: repository =>
+        [...config.targets.values()].flatMap(({repository: of, project}) =>
+          of?.toLowerCase() === repository.toLowerCase() && project !== undefined ? [project] : [],
+        ),
+      clock,
+    }),
+    triage: createTriage({
+      github: codeHost && repositoryHost && {code: codeHost, repository: repositoryHost},
+      ...{pipelines, llm, redact, clock},
+    }),
     reviews: createReviews({host: repositoryHost, clock}),
+    routing: openRouting(coordination),
     documentation: createDocumentation({host: repositoryHost, clock}),
     runs: createRunsPort({
       library: workflows.library,
@@ -458,11 +589,31 @@ export async function buildHouse(options: {
       repositories: config.github && repositories,
       hubIssue: config.linear?.approvalHubIssueId,
     }),
+    audit: record.port(() => publicUrl.current()),
     approvals: createApprovalsPort({approvals, people, messageOf: id => replies.messageOf(id), clock}),
+    conversations: conversations.port,
     breakGlass: createBreakGlassPort({
       breakGlass,
       channelOf: async id => (await replies.messageOf(id))?.channelId,
     }),
+    offers,
+    settings: createSettings({
+      host: repositoryHost,
+      store: createSettingChangeStore({pool}),
+      audit,
+      policy,
+      allowWrites: config.admin.allowSecretWrites,
+      targets,
+      defaultRepository: config.github?.repository ?? config.targets.get('client')?.repository,
+      urlRules,
+      clock,
+    }),
+    tools,
+    uptime: uptime.port,
+    evaluations,
+    plans,
+    planning,
+    releases: conductor,
   }
   if (discord)
     channels.push(
@@ -490,7 +641,7 @@ export async function buildHouse(options: {
       log,
     })
   if (mail) channels.push(mail.channel)
-  const workspace = config.linear && (await openSdkLinear({...config.linear, clock}))
+  const workspace = config.linear && auditLinear(await openSdkLinear({...config.linear, clock}), audit)
   const linear =
     config.linear &&
     workspace &&
@@ -512,7 +663,7 @@ export async function buildHouse(options: {
   const projects =
     config.linear &&
     workspace &&
-    (await openProjects({config, linear: config.linear, workspace, pool, clock, log}))
+    (await openProjects({config, linear: config.linear, workspace, audit, pool, clock, log}))
   if (projects) channels.push(projects.channel)
   const dispatcher = createDispatcher({
     databaseUrl,
@@ -534,10 +685,17 @@ export async function buildHouse(options: {
       arrivals,
       replies,
       discord,
+      audit,
       observeAck: seconds => metrics.interactionAck.observe(seconds),
       clock,
       log,
     })
+
+  const ask = commands.get('ask')
+  const mentions =
+    discord &&
+    ask &&
+    createMentions({applicationId: discord.applicationId, ask, policy, invocations, audit, log})
 
   return {
     config,
@@ -550,10 +708,20 @@ export async function buildHouse(options: {
     agents,
     discord,
     coordination,
+    record,
+    llm,
+    conversations,
+    mcp: openMcp({
+      ...{services, commands, approvals, workflows, record, policy, invocations, launch, redact},
+      followers: followerStore,
+      asking: conversations.asking,
+    }),
+    forcedLocks,
     people,
     approvals,
     links,
     guard,
+    breakGlass,
     takeOvers,
     workflows,
     launch,
@@ -578,16 +746,28 @@ export async function buildHouse(options: {
     mail,
     publicUrl,
     interruptions,
+    offers,
+    uptime,
+    evaluations,
+    plans,
+    planning,
+    releases: conductor,
+    verification,
+    quality,
     notify,
     deployments,
     gates,
     pipeline,
+    mentions,
     leaseMs,
     async close() {
+      await uptime.close()
+      await tools.close()
       await outbox.close()
       await queues.close()
       await coordination.close()
       mailer?.close()
+      await audit.close()
       await pool.end()
     },
   }

@@ -1,4 +1,6 @@
 import type {Pool} from 'pg'
+import type {Audit} from '../audit/audit.ts'
+import {auditLinear} from '../audit/linear.ts'
 import {refreshTokens, type LinearApp} from '../integrations/linear/refresh.ts'
 import type {Linear} from '../integrations/linear/linear.ts'
 import {openSdkLinear} from '../integrations/linear/sdk-linear.ts'
@@ -6,7 +8,7 @@ import type {Clock} from '../kernel/clock.ts'
 import {createProjectNotices} from '../notifications/channels/linear-project.ts'
 import type {NoticeChannel} from '../notifications/notice.ts'
 import {createProjectTokens, type ProjectTokens} from '../notifications/project-tokens.ts'
-import {createProjects} from '../notifications/projects.ts'
+import {createProjects, type Projects} from '../notifications/projects.ts'
 import {ensureSecretKey} from '../platform/config/api-token.ts'
 import type {Config, LinearConfig} from '../platform/config/config.ts'
 import type {Logger} from '../platform/logger.ts'
@@ -15,6 +17,7 @@ import {createSeal} from '../platform/sealed.ts'
 /** The Linear projects of signalbox.yaml. */
 export interface HouseProjects {
   readonly channel: NoticeChannel
+  readonly projects: Projects
   /** What can be installed project by project; undefined without an app. */
   readonly installing: {readonly app: LinearApp; readonly tokens: ProjectTokens} | undefined
 }
@@ -23,6 +26,7 @@ export async function openProjects({
   config,
   linear,
   workspace,
+  audit,
   pool,
   clock,
   log,
@@ -31,6 +35,7 @@ export async function openProjects({
   readonly linear: LinearConfig
   /** Linear as the workspace's own credentials see it. */
   readonly workspace: Linear
+  readonly audit: Pick<Audit, 'around'>
   readonly pool: Pool
   readonly clock: Clock
   readonly log: Logger
@@ -51,7 +56,9 @@ export async function openProjects({
   function client(name: string, token: string | (() => Promise<string>)): Promise<Linear> {
     const known = clients.get(name)
     if (known) return known
-    const opening = openSdkLinear({auth: authOf(token), apiUrl, clock})
+    const opening = openSdkLinear({auth: authOf(token), apiUrl, clock}).then(linear =>
+      auditLinear(linear, audit),
+    )
     clients.set(name, opening)
     return opening
   }
@@ -66,8 +73,17 @@ export async function openProjects({
     },
   })
   return {
+    projects,
     channel: createProjectNotices({projects, rules: config.notificationRules.projects}),
-    installing: app && tokens && {app, tokens},
+    installing: app &&
+      tokens && {
+        app,
+        tokens: {
+          ...tokens,
+          put: (project, granted) =>
+            audit.around({action: 'linear.install', subject: project}, () => tokens.put(project, granted)),
+        },
+      },
   }
 }
 

@@ -1,18 +1,24 @@
 import type {FastifyInstance} from 'fastify'
 import {ACCOUNTS_QUEUE} from '../access/links.ts'
+import {auditRoutes} from '../api/audit.ts'
 import {approvalPageRoutes} from '../api/approval-page.ts'
 import {approvalRoutes} from '../api/approvals.ts'
+import {chatRoutes} from '../api/chat.ts'
 import {eventRoutes} from '../api/events.ts'
 import {healthRoutes, type HealthPart} from '../api/health.ts'
 import {interactionRoutes} from '../api/interactions.ts'
 import {lockRoutes} from '../api/locks.ts'
+import {mcpRoutes} from '../api/mcp.ts'
 import {metricsRoutes} from '../api/metrics.ts'
+import {orchestrateRoutes} from '../api/orchestrate.ts'
 import {projectRoutes} from '../api/projects.ts'
+import {refusalRecords} from '../api/refusals.ts'
 import {registryRoutes} from '../api/registry.ts'
 import {runRoutes} from '../api/runs.ts'
 import {createApi} from '../api/server.ts'
+import {toolRoutes} from '../api/tools.ts'
 import {forgetDeliveries, webhookRoutes} from '../api/webhooks.ts'
-import {APPROVAL_OUTCOMES_QUEUE, APPROVALS_QUEUE} from '../approvals/outcomes.ts'
+import {APPROVAL_OUTCOMES_QUEUE} from '../approvals/outcomes.ts'
 import {LINEAR_QUEUE} from '../approvals/surfaces/linear-inbox.ts'
 import {openGateway, type Gateway} from '../bot/gateway.ts'
 import {syncCommands} from '../bot/registration.ts'
@@ -20,6 +26,8 @@ import {DEPLOYMENTS_QUEUE, WEBHOOKS_QUEUE} from '../deployments/service.ts'
 import {agentQueue} from '../invocations/invocation.ts'
 import {LOCKS_SWEEP_MS} from '../locks/service.ts'
 import {REPLIES_QUEUE} from '../notifications/service.ts'
+import {PLANS_QUEUE} from '../plans/plans.ts'
+import {RELEASES_QUEUE} from '../releases/conductor.ts'
 import {AppError} from '../kernel/errors.ts'
 import {systemClock} from '../kernel/clock.ts'
 import type {QueueWorker} from '../platform/queue.ts'
@@ -27,11 +35,14 @@ import {REGISTRY_SWEEP_MS} from '../registry/service.ts'
 import {
   startAccountWorker,
   startApprovalOutcomeWorker,
-  startApprovalWorker,
   startDeploymentWorkers,
   startLinearWorker,
+  startPlanWorker,
+  startReleaseWorker,
   startReplyWorker,
 } from '../worker/feature-workers.ts'
+import {scheduledDigests} from '../worker/scheduled-digests.ts'
+import {scheduledUptime} from '../worker/scheduled-uptime.ts'
 import {SCHEDULES_QUEUE, startSchedules} from '../worker/schedules.ts'
 import {startSweeper} from '../worker/sweeper.ts'
 import {createAttemptSweep, startWorkflowWorker} from '../worker/workflow-attempts.ts'
@@ -47,15 +58,23 @@ export interface RunningRole {
 }
 
 export async function startBot(house: House, onFatal: (error: Error) => void): Promise<RunningRole> {
-  const {config, discord, pipeline, commands, pool, log} = house
-  if (!config.discord || !discord || !pipeline) {
+  const {config, discord, pipeline, mentions, commands, pool, log} = house
+  if (!config.discord || !discord || !pipeline || !mentions) {
     throw new AppError(
       'START_FAILED',
       'Role bot needs Discord: set DISCORD_TOKEN and DISCORD_APPLICATION_ID, or leave bot out of ROLES.',
     )
   }
   await syncCommands({commands: commands.values(), discord, guildId: config.discord.guildId, db: pool, log})
-  const gateway: Gateway = await openGateway({...config.discord, pipeline, discord, onFatal, log})
+  const gateway: Gateway = await openGateway({
+    ...config.discord,
+    pipeline,
+    mentions,
+    discord,
+    onFatal,
+    log,
+  })
+  house.uptime.bot(gateway)
   return {
     name: 'bot',
     health: [
@@ -93,6 +112,7 @@ export async function startWorker(house: House): Promise<RunningRole> {
     log,
     leaseMs,
   } = house
+  const {diagnoses} = house.verification
   const lockMs = leaseMs
   await deployments?.keepLocks()
   const engine = await workflows.startEngine(services)
@@ -105,7 +125,8 @@ export async function startWorker(house: House): Promise<RunningRole> {
   if (notifications) workers.push(startReplyWorker({queues, notifications, lockMs}))
   if (deployments) workers.push(...startDeploymentWorkers({queues, deployments, lockMs}))
   workers.push(startAccountWorker({queues, links: house.links, lockMs}))
-  workers.push(startApprovalWorker({queues, approvals, lockMs}))
+  workers.push(startPlanWorker({queues, plans: house.plans, lockMs}))
+  workers.push(startReleaseWorker({queues, releases: house.releases, lockMs}))
   if (linear) workers.push(startLinearWorker({queues, inbox: linear.inbox, lockMs}))
   workers.push(
     startApprovalOutcomeWorker({
@@ -127,7 +148,14 @@ export async function startWorker(house: House): Promise<RunningRole> {
       lockMs,
     }),
   )
-  workers.push(await startSchedules({digests: config.digests, queues, invocations, log, lockMs}))
+  workers.push(
+    await startSchedules({
+      works: [scheduledDigests(config.digests, invocations), scheduledUptime(house.uptime.port)],
+      queues,
+      log,
+      lockMs,
+    }),
+  )
   outbox.start()
   dispatcher.start()
   coordination.events.journal.start()
@@ -140,7 +168,13 @@ export async function startWorker(house: House): Promise<RunningRole> {
       ...(interruptions
         ? [{name: 'old arrivals', everyMs: 600_000, run: () => interruptions.forgetOld()}]
         : []),
+      {name: 'evaluations', everyMs: 5_000, run: () => house.evaluations.sweep()},
+      {name: 'old evaluations', everyMs: 3_600_000, run: () => house.evaluations.forgetOld()},
+      {name: 'old uptime checks', everyMs: 3_600_000, run: () => house.uptime.port.forgetOld()},
+      {name: 'old conversations', everyMs: 3_600_000, run: () => house.conversations.forgetOld()},
+      {name: 'offers', everyMs: 1000, run: () => house.offers.sweep()},
       {name: 'commands that the queue lost', everyMs: 5000, run: () => invocations.sweep()},
+      {name: 'notes for the audit', everyMs: 5000, run: () => house.record.audit.sweep()},
       {name: 'notices', everyMs: 1000, run: () => dispatcher.sweep()},
       ...(house.projects?.installing
         ? [
@@ -167,8 +201,20 @@ export async function startWorker(house: House): Promise<RunningRole> {
         : []),
       {name: 'agents', everyMs: REGISTRY_SWEEP_MS, run: () => coordination.registry.sweep()},
       {name: 'approvals', everyMs: config.approvals.sweepMs, run: () => approvals.sweep()},
+      {name: 'old approvals', everyMs: 3_600_000, run: () => approvals.forgetOld()},
+      {name: 'broken glass', everyMs: config.approvals.sweepMs, run: () => house.breakGlass.sweep()},
       {name: 'take-overs', everyMs: 1000, run: () => takeOvers.sweep()},
       {name: 'locks', everyMs: LOCKS_SWEEP_MS, run: () => coordination.locks.sweep()},
+      {name: 'plans', everyMs: 1000, run: () => house.plans.sweep()},
+      {name: 'drafts', everyMs: 1000, run: () => house.planning.sweep()},
+      {name: 'old drafts', everyMs: 3_600_000, run: () => house.planning.forgetOld()},
+      {name: 'releases', everyMs: 1000, run: () => house.releases.sweep()},
+      ...(diagnoses
+        ? [
+            {name: 'diagnoses', everyMs: 500, run: () => diagnoses.sweep()},
+            {name: 'old diagnoses', everyMs: 3_600_000, run: () => diagnoses.forgetOld()},
+          ]
+        : []),
       {name: 'messages of runs', everyMs: 1000, run: () => followers.sweep()},
       {
         name: 'attempts of runs',
@@ -178,10 +224,12 @@ export async function startWorker(house: House): Promise<RunningRole> {
       {name: 'old workflow runs', everyMs: 3_600_000, run: () => workflows.service().forgetOld()},
     ],
   })
+  void house.quality.lookAtContracts()
   return {
     name: 'worker',
     health: [],
     async drain(graceMs) {
+      house.quality.close()
       await served.leave()
       await sweeper.close()
       await Promise.all([
@@ -201,7 +249,7 @@ export async function startApi(
   options: {readonly apiToken: string; readonly health: readonly HealthPart[]; draining(): boolean},
 ): Promise<RunningRole & {readonly url: string}> {
   const {config, pool, outbox, pipeline, metrics, coordination, log} = house
-  const {registry, events, locks} = coordination
+  const {registry, events} = coordination
   const queueNames = [
     ...[...house.agents.keys()].map(agentQueue),
     REPLIES_QUEUE,
@@ -210,9 +258,10 @@ export async function startApi(
     SCHEDULES_QUEUE,
     WORKFLOWS_QUEUE,
     ACCOUNTS_QUEUE,
-    APPROVALS_QUEUE,
     LINEAR_QUEUE,
     APPROVAL_OUTCOMES_QUEUE,
+    PLANS_QUEUE,
+    RELEASES_QUEUE,
   ]
   metrics.watchQueues(queueNames, queue => house.queues.counts(queue))
   const app: FastifyInstance = await createApi({
@@ -221,6 +270,7 @@ export async function startApi(
     people: house.people,
     log,
     routes: [
+      refusalRecords({audit: house.record.audit, clock: systemClock}),
       healthRoutes({
         parts: options.health,
         instanceId: config.instanceId,
@@ -244,9 +294,14 @@ export async function startApi(
       }),
       registryRoutes({registry}),
       eventRoutes({journal: events.journal, requests: events.requests}),
-      lockRoutes({locks}),
+      lockRoutes({locks: house.forcedLocks}),
+      auditRoutes(house.record),
       approvalRoutes({approvals: house.approvals}),
-      runRoutes({workflows: house.workflows.service(), launch: house.launch, log}),
+      chatRoutes({conversations: house.conversations.port}),
+      mcpRoutes({house: house.mcp, clock: systemClock, log}),
+      toolRoutes({tools: house.services.tools}),
+      runRoutes({workflows: house.workflows.service(), launch: house.launch, planning: house.planning, log}),
+      orchestrateRoutes({planning: house.planning, workflows: house.workflows.service()}),
       projectRoutes({
         projects: config.projects,
         installing: house.projects?.installing,
@@ -277,9 +332,12 @@ export async function startApi(
     url,
     health: [],
     async drain(graceMs) {
-      // A connection that never asked anything is not idle to the server, and would be waited for.
+      // A connection that was asking when the server began to close is kept alive after its answer, and one that never
+      // asked anything is not idle to the server: both would be waited for.
+      const idle = setInterval(() => app.server.closeIdleConnections(), 100)
       const cut = setTimeout(() => app.server.closeAllConnections(), graceMs)
       await app.close()
+      clearInterval(idle)
       clearTimeout(cut)
     },
   }

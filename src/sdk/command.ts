@@ -1,4 +1,4 @@
-import type {z} from 'zod'
+import {z} from 'zod'
 import type {Actor} from './actor.ts'
 import type {Services} from './services.ts'
 
@@ -10,10 +10,31 @@ export interface CompletionContext {
   readonly now: () => number
 }
 
+/** What people come for, in the order of the day: `/help` lists commands under these heads. */
+export const TOPICS = {
+  deploy: 'Ship and stop',
+  look: 'See how things are',
+  decide: 'Plan and decide',
+  workflows: 'Workflows and locks',
+  code: 'Pull requests and issues',
+  settings: 'Settings and accounts',
+  messages: 'Tell others',
+  records: 'Help and records',
+} as const
+
+export type Topic = keyof typeof TOPICS
+
+export const topicOption = z
+  .enum(Object.keys(TOPICS) as [Topic, ...Topic[]])
+  .optional()
+  .describe('only the commands about this')
+
 export interface CommandDefinition<I extends z.ZodObject = z.ZodObject> {
   /** Equals the file's name; lower-case, digits and dashes. */
   readonly name: string
   readonly description: string
+  /** Where `/help` lists it. */
+  readonly topic: Topic
   /** `everyone`, or `restricted`: only whom the configuration's `access` or the admin lists name. Deny is the default. */
   readonly access: 'everyone' | 'restricted'
   /** Whether the team or only the asker sees the reply. Refusals are always for the asker alone. */
@@ -23,6 +44,8 @@ export interface CommandDefinition<I extends z.ZodObject = z.ZodObject> {
    * Strings, integers, booleans and enums (choices), each `.describe`d; `.optional()` or `.default()` where not required.
    */
   readonly input: I
+  /** Options whose values nobody may read in the record: they stand there encrypted. Such a command is never joined. */
+  readonly secrets?: readonly string[]
   /** The agent and its action that carry the command out; the action's input is these options. */
   readonly agent: string
   readonly action: string

@@ -10,6 +10,7 @@ export function diagnosisAction(role: 'code-review' | 'cicd' | 'infrastructure')
   return defineAction({
     description: 'Say what explains the issues of a target, and what to do about them',
     pure: true,
+    askable: true,
     input: z.object({
       task: z.literal('diagnose_issue'),
       target: z

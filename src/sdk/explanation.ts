@@ -10,6 +10,7 @@ export function explanationAction(): ActionDefinition {
   return defineAction({
     description: 'What a file offers and needs, from its own lines',
     pure: true,
+    askable: true,
     input: z.object({
       repo_url: z.string().max(300).optional().describe('address of the repository, or owner/name'),
       repository: z.string().max(300).optional().describe('the same'),

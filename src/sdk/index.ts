@@ -1,5 +1,13 @@
 /** What authors of commands and agents import: the words of the house, and nothing that runs it. */
-export {defineCommand, type CommandDefinition, type CompletionContext, type Suggestion} from './command.ts'
+export {
+  defineCommand,
+  topicOption,
+  TOPICS,
+  type CommandDefinition,
+  type CompletionContext,
+  type Suggestion,
+  type Topic,
+} from './command.ts'
 export {
   defineAction,
   defineAgent,
@@ -12,10 +20,13 @@ export {
 } from './agent.ts'
 export {diagnosisAction} from './diagnosis.ts'
 export {explanationAction} from './explanation.ts'
+export {statusAction} from './status.ts'
 export {endedReply, isGoodConclusion, refFor, showJobs, startOnce, unsuccessful} from './workflow-runs.ts'
 export {REPLY_STATES, type Control, type Reply, type ReplyState} from './reply.ts'
 export type {Actor} from './actor.ts'
 export type * from './accounts.ts'
+export type * from './audit.ts'
+export type * from './changes.ts'
 export {
   requestOption,
   suggestRequests,
@@ -24,5 +35,23 @@ export {
   type VoteReport,
 } from './approvals.ts'
 export type * from './break-glass.ts'
+export type * from './conversations.ts'
+export type * from './settings.ts'
+export type * from './evaluations.ts'
+export type * from './uptime.ts'
+export {confirmButton, type AfterOffer, type NewOffer, type OffersPort} from './offers.ts'
+export type * from './planning.ts'
+export type * from './plans.ts'
+export type * from './qa.ts'
+export type * from './doctor.ts'
+export type * from './releases.ts'
+export {relayText, suggestPlaces, type RelayMessage, type RelayPort} from './relay.ts'
+export type * from './routing.ts'
 export type * from './services.ts'
+export type * from './summary.ts'
+export * from './tools.ts'
+export type * from './traces.ts'
+export type * from './triage.ts'
+export {suggestTargets, unknownTarget} from './targets.ts'
+export type * from './verification.ts'
 export {defineWorkflow, type StepDefinition, type WorkflowDefinition} from './workflow.ts'

@@ -1,9 +1,29 @@
 import type {AccountsPort} from './accounts.ts'
 import type {Actor} from './actor.ts'
 import type {ApprovalsPort} from './approvals.ts'
+import type {AuditPort} from './audit.ts'
 import type {BreakGlassPort} from './break-glass.ts'
+import type {ConversationsPort} from './conversations.ts'
 import type {RunStep} from './agent.ts'
+import type {ChangesPort} from './changes.ts'
+import type {Topic} from './command.ts'
+import type {OffersPort} from './offers.ts'
+import type {SettingsPort} from './settings.ts'
+import type {EvaluationsPort} from './evaluations.ts'
+import type {UptimePort} from './uptime.ts'
+import type {DoctorPort} from './doctor.ts'
+import type {PlanningPort} from './planning.ts'
+import type {PlansPort} from './plans.ts'
+import type {QaPort} from './qa.ts'
+import type {ReleasesPort} from './releases.ts'
+import type {RelayPort} from './relay.ts'
 import type {Reply, ReplyState} from './reply.ts'
+import type {RoutingPort} from './routing.ts'
+import type {SummaryPort} from './summary.ts'
+import type {ToolsPort} from './tools.ts'
+import type {TracesPort} from './traces.ts'
+import type {TriagePort} from './triage.ts'
+import type {DiagnosesPort, VerificationPort} from './verification.ts'
 
 /** What commands and agents may ask of the house. Handed in by src/runtime/; small on purpose. */
 export interface Services {
@@ -14,12 +34,32 @@ export interface Services {
   readonly endpoints: EndpointsPort
   readonly locks: LocksPort
   readonly pipelines: PipelinesPort
+  readonly changes: ChangesPort
   readonly reviews: ReviewsPort
+  readonly routing: RoutingPort
   readonly documentation: DocumentationPort
   readonly runs: RunsPort
   readonly accounts: AccountsPort
   readonly breakGlass: BreakGlassPort
   readonly approvals: ApprovalsPort
+  readonly conversations: ConversationsPort
+  readonly audit: AuditPort
+  readonly plans: PlansPort
+  readonly planning: PlanningPort
+  readonly releases: ReleasesPort
+  readonly offers: OffersPort
+  readonly settings: SettingsPort
+  readonly uptime: UptimePort
+  readonly evaluations: EvaluationsPort
+  readonly relay: RelayPort
+  readonly summary: SummaryPort
+  readonly tools: ToolsPort
+  readonly traces: TracesPort
+  readonly triage: TriagePort
+  readonly verification: VerificationPort
+  readonly diagnoses: DiagnosesPort
+  readonly qa: QaPort
+  readonly doctor: DoctorPort
 }
 
 export interface TargetSummary {
@@ -52,7 +92,11 @@ export interface DeploymentsPort {
     readonly target: string
     readonly ref?: string | undefined
     readonly apiBase?: string | undefined
+    /** For the workflow inputs that ask for it: how much of the traffic gets it. */
+    readonly strategy?: 'canary' | 'full' | undefined
     readonly wait: boolean
+    /** Whoever asks tells how its run ended; the deployment's own message shows it without a new one. */
+    readonly announcedElsewhere?: true
   }): Promise<void>
 }
 
@@ -120,6 +164,7 @@ export interface InvocationsPort {
 export interface CommandSummary {
   readonly name: string
   readonly description: string
+  readonly topic: Topic
   readonly usage: string
   readonly options: readonly {
     readonly name: string
@@ -144,8 +189,16 @@ export interface AgentSummary {
   readonly lastSeen: number | undefined
 }
 
+/** What help is wanted on: one command by its name, with or without the slash, or one topic; else everything. */
+export interface HelpWish {
+  readonly command?: string | undefined
+  readonly topic?: Topic | undefined
+}
+
 export interface CataloguePort {
   commands(actor: Actor): readonly CommandSummary[]
+  /** The commands as this person may or may not run them, in one message. */
+  help(actor: Actor, wish: HelpWish): Reply
   /** The agents of this checkout, then those of other machines; as they are now. */
   agents(): Promise<readonly AgentSummary[]>
 }
@@ -156,6 +209,8 @@ export interface EndpointCheck {
   readonly ok: boolean
   readonly status?: number
   readonly ms: number
+  /** As the answer says it. */
+  readonly cacheControl?: string
   readonly error?: string
 }
 
@@ -436,7 +491,31 @@ export interface PullRequestReview {
   readonly summary: string
 }
 
+/** What the rules say of a repository's files as they stand. */
+export interface CodeAnalysis {
+  readonly repository: string
+  /** The commit that was read; the branch or tag itself where it was no branch. */
+  readonly ref: string
+  /** How many files were read, and how many text files there are besides. */
+  readonly files: number
+  readonly left: number
+  /** The gravest first, at most 100. */
+  readonly findings: readonly Finding[]
+  /** All of them, also those beyond the 100. */
+  readonly total: number
+}
+
 export interface ReviewsPort {
+  /**
+   * Judges the files at a ref by those rules that need no change to look at: all of them, or those under a path.
+   * Changes nothing. @throws NOT_FOUND where nothing is under the path.
+   */
+  analyse(query: {
+    readonly repository: string
+    readonly path?: string | undefined
+    readonly ref?: string | undefined
+    readonly signal: AbortSignal
+  }): Promise<CodeAnalysis>
   /** Reads a pull request with all its files, and judges it by rules. Changes nothing. */
   review(query: {
     readonly repository: string

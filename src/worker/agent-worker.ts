@@ -83,7 +83,8 @@ async function carryOut(
   if (!action) throw new AppError('INVARIANT_BROKEN', `Agent ${agent.id} has no action ${invocation.action}.`)
   const limit = withLimit(signal, agent.queue.timeoutMs)
   try {
-    const result = await action.run(action.input.parse(invocation.options), {
+    const {options: given} = await invocations.opened(invocation)
+    const result = await action.run(action.input.parse(given), {
       actor: invocation.actor,
       correlationId: id,
       signal: limit.signal,

@@ -1,15 +1,19 @@
 import {z} from 'zod'
 import {ACCOUNTS_QUEUE, type Links} from '../access/links.ts'
 import {DEPLOYMENTS_QUEUE, WEBHOOKS_QUEUE, type Deployments} from '../deployments/service.ts'
-import {APPROVAL_OUTCOMES_QUEUE, APPROVALS_QUEUE, tellOutcome, type Waiting} from '../approvals/outcomes.ts'
+import {APPROVAL_OUTCOMES_QUEUE, tellOutcome, type Waiting} from '../approvals/outcomes.ts'
 import type {ApprovalService} from '../approvals/service.ts'
 import {LINEAR_QUEUE, type LinearInbox} from '../approvals/surfaces/linear-inbox.ts'
 import {correlation} from '../kernel/correlation.ts'
 import {REPLIES_QUEUE, type Notifications} from '../notifications/service.ts'
+import {PLANS_QUEUE, type Plans} from '../plans/plans.ts'
 import type {QueueWorker, Queues} from '../platform/queue.ts'
+import {RELEASES_QUEUE, type Conductor} from '../releases/conductor.ts'
 
 const replyJob = z.object({id: z.uuid()})
 const approvalJob = z.object({id: z.uuid()})
+const releaseJob = z.object({id: z.uuid()})
+const issueJob = z.object({repository: z.string(), number: z.int()})
 const tickJob = z.object({id: z.uuid(), nudged: z.boolean().default(false)})
 const hintJob = z.object({runId: z.string(), title: z.string()})
 const linearJob = z.discriminatedUnion('kind', [
@@ -95,20 +99,36 @@ export function startDeploymentWorkers({
   ]
 }
 
-/** Passes time on requests for approval: reminders, calls up the line, expiry. */
-export function startApprovalWorker({
+/** Does the next thing about releases: verify, show, have decisions carried out. */
+export function startReleaseWorker({
   queues,
-  approvals,
+  releases,
   lockMs,
 }: {
   readonly queues: Queues
-  readonly approvals: Pick<ApprovalService, 'passTime'>
+  readonly releases: Pick<Conductor, 'advance'>
   readonly lockMs: number
 }): QueueWorker {
-  return queues.work(APPROVALS_QUEUE, {concurrency: 5, lockMs}, async (job, _signal) => {
-    const {id} = approvalJob.parse(job.data)
-    await correlation.run(id, () => approvals.passTime(id))
+  return queues.work(RELEASES_QUEUE, {concurrency: 10, lockMs}, async (job, _signal) => {
+    const {id} = releaseJob.parse(job.data)
+    await correlation.run(id, () => releases.advance(id))
     return null
+  })
+}
+
+/** Takes webhooks about issues as the hint to look how plans stand. */
+export function startPlanWorker({
+  queues,
+  plans,
+  lockMs,
+}: {
+  readonly queues: Queues
+  readonly plans: Pick<Plans, 'heard'>
+  readonly lockMs: number
+}): QueueWorker {
+  return queues.work(PLANS_QUEUE, {concurrency: 2, lockMs}, async (job, _signal) => {
+    const {repository, number} = issueJob.parse(job.data)
+    return {due: await plans.heard(repository, number)}
   })
 }
 

@@ -1,76 +1,44 @@
-import {createHash, randomUUID} from 'node:crypto'
-import {z} from 'zod'
-import type {Invocations} from '../invocations/service.ts'
-import {code} from '../kernel/markdown.ts'
-import {shortId} from '../kernel/correlation.ts'
+import type {Json} from '../kernel/json.ts'
 import type {Logger} from '../platform/logger.ts'
-import type {QueueWorker, Queues} from '../platform/queue.ts'
+import type {QueueWorker, Queues, ReceivedJob, Timing} from '../platform/queue.ts'
 
-export interface ScheduledDigest {
-  readonly cron: string
-  readonly timezone: string
-  readonly channel: string
-  readonly period: 'daily' | 'weekly'
+/** One kind of work that comes by itself. */
+export interface ScheduledWork {
+  /** Names its jobs. */
+  readonly name: string
+  /** The id of a schedule says what it is for: the same one again is the same schedule. */
+  readonly schedules: readonly {readonly id: string; readonly when: Timing; readonly data: Json}[]
+  /** `signal`: another worker has taken the job over, or this one ends. */
+  run(job: ReceivedJob, signal: AbortSignal): Promise<Json>
 }
 
 export const SCHEDULES_QUEUE = 'schedules'
-const digestJob = z.object({period: z.enum(['daily', 'weekly']), channel: z.string(), schedule: z.string()})
 
 /**
- * Posts digests on schedule, through BullMQ's job schedulers: each firing becomes a command like any other, known
- * by its job, so two workers or a repeated job post it once. Schedules no longer configured are removed.
+ * Has work done on schedule, through BullMQ's job schedulers: each firing is one job over all workers. Schedules no
+ * longer configured are removed.
  */
-export async function startSchedules(options: {
-  readonly digests: readonly ScheduledDigest[]
+export async function startSchedules({
+  works,
+  queues,
+  log,
+  lockMs,
+}: {
+  readonly works: readonly ScheduledWork[]
   readonly queues: Queues
-  readonly invocations: Invocations
   readonly log: Logger
   readonly lockMs: number
 }): Promise<QueueWorker> {
-  const {digests, queues, invocations, log, lockMs} = options
-  const wanted = new Map(
-    digests.map(digest => [
-      `digest-${createHash('sha256')
-        .update(JSON.stringify([digest.cron, digest.timezone, digest.channel, digest.period]))
-        .digest('hex')
-        .slice(0, 16)}`,
-      digest,
-    ]),
-  )
+  const wanted = works.flatMap(({name, schedules}) => schedules.map(schedule => ({...schedule, name})))
+  const ids = wanted.map(({id}) => id)
   for (const {id} of await queues.schedules(SCHEDULES_QUEUE))
-    if (!wanted.has(id)) await queues.unschedule(SCHEDULES_QUEUE, id)
-  for (const [id, {cron, timezone, channel, period}] of wanted) {
-    await queues.schedule(
-      SCHEDULES_QUEUE,
-      id,
-      {cron, timezone},
-      {name: 'digest', data: {period, channel, schedule: id}},
-    )
-  }
-  if (wanted.size > 0) log.info({schedules: [...wanted.keys()]}, 'scheduled posts')
+    if (!ids.includes(id)) await queues.unschedule(SCHEDULES_QUEUE, id)
+  for (const {id, when, name, data} of wanted) await queues.schedule(SCHEDULES_QUEUE, id, when, {name, data})
+  if (ids.length > 0) log.info({schedules: ids}, 'scheduled work')
 
-  return queues.work(SCHEDULES_QUEUE, {concurrency: 2, lockMs}, async (job, _signal) => {
-    const {period, channel, schedule} = digestJob.parse(job.data)
-    const id = randomUUID()
-    await invocations.accept({
-      id,
-      source: 'schedule',
-      // One firing, one job id: a job that runs twice makes one post.
-      sourceId: job.id,
-      command: 'status-digest',
-      options: {period},
-      actor: {kind: 'schedule', id: schedule, name: 'schedule'},
-      agent: 'status_reporter',
-      action: 'digest',
-      reply: {
-        target: {kind: 'channel', channelId: channel},
-        view: {
-          state: 'running',
-          title: `${period} digest · queued`,
-          lines: [`on schedule · ${code(shortId(id))}`],
-        },
-      },
-    })
-    return {invocation: id}
+  return queues.work(SCHEDULES_QUEUE, {concurrency: 2, lockMs}, async (job, signal) => {
+    // A job of a schedule that another version of us knew is nothing to do for this one.
+    const work = works.find(({name}) => name === job.name)
+    return work ? work.run(job, signal) : null
   })
 }

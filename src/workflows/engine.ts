@@ -161,6 +161,8 @@ export async function startEngine(options: EngineOptions) {
       live.pending.push({kind: 'taken-over', at})
     }
     live.pending.push({kind: 'clock', at})
+    // Claimed while this instance went: whoever takes over from it finds the run.
+    if (state === 'closed') return
     runs.set(id, live)
     void turn(live)
   }
@@ -334,7 +336,7 @@ export async function startEngine(options: EngineOptions) {
     )
     for (let tries = 0; ; tries++) {
       await ownership.regained()
-      if (live.gone || state === 'closed') return false
+      if (live.gone || state === 'closed') return lost(live)
       try {
         const doubtful = tries > 0 ? await store.probe(id, fence) : undefined
         if (doubtful && doubtful.seq > seq) break

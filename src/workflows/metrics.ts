@@ -1,4 +1,5 @@
 import {Counter, Gauge, Histogram, type Registry} from 'prom-client'
+import {inTimeForScrape} from '../platform/scrape.ts'
 import type {WorkflowStore} from './store.ts'
 
 export interface WorkflowMetrics {
@@ -9,9 +10,6 @@ export interface WorkflowMetrics {
     steps: {readonly completed: number; readonly failed: number},
   ): void
 }
-
-/** A scrape must not wait for a database that is away. */
-const COUNT_WITHIN_MS = 2_000
 
 /** The metrics of workflow runs. `workflow` is a known definition's name, else `other`. */
 export function createWorkflowMetrics({
@@ -51,7 +49,7 @@ export function createWorkflowMetrics({
     registers,
     async collect() {
       this.reset()
-      const counts = await answerWithin(countOpen(), COUNT_WITHIN_MS)
+      const counts = await inTimeForScrape(countOpen())
       if (!counts) return
       for (const status of ['pending', 'running', 'paused']) this.set({status}, counts.get(status) ?? 0)
     },
@@ -66,12 +64,4 @@ export function createWorkflowMetrics({
       if (status === 'failed') failures.inc({workflow: name})
     },
   }
-}
-
-function answerWithin<T>(answer: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>(resolve => {
-    timer = setTimeout(() => resolve(undefined), ms)
-  })
-  return Promise.race([answer.catch(() => undefined), late]).finally(() => clearTimeout(timer))
 }

@@ -1,4 +1,5 @@
 import type {Json} from '../kernel/json.ts'
+import {layerAt, placeAt} from './place.ts'
 import type {Plan} from './plan.ts'
 import type {Fault, Run, RunStatus, StepState} from './run.ts'
 import type {RunRow} from './run-store.ts'
@@ -36,6 +37,8 @@ export interface ShownStep {
   readonly id: string
   /** Ids of the steps that it waits for. Those of steps inside of others are not told. */
   readonly needs: readonly string[]
+  /** Who does it; absent where no agent does: values, gates, timers, groups. */
+  readonly agent?: string
   readonly status: StepState['status']
   readonly attempt: number
   readonly output: Json
@@ -85,9 +88,11 @@ function stepsOf(run: Run, plan: Plan | undefined): readonly ShownStep[] {
     .sort((a, b) => compare(rank(a), rank(b)))
     .map(path => {
       const state = run.steps.get(path)
+      const agent = plan && agentOf(plan, run, path)
       return {
         id: path,
         needs: plan?.steps.byId.get(path)?.needs ?? [],
+        ...(agent === undefined ? {} : {agent}),
         status: state?.status ?? 'pending',
         attempt: state?.attempt ?? 0,
         output: state?.output ?? null,
@@ -96,6 +101,14 @@ function stepsOf(run: Run, plan: Plan | undefined): readonly ShownStep[] {
         ended_at: state?.endedAt === undefined ? null : isoTime(state.endedAt),
       }
     })
+}
+
+/** Where the work itself is done: not for the whole of what is done several times. */
+function agentOf(plan: Plan, run: Run, path: string): string | undefined {
+  const place = placeAt(plan, run, path)
+  if (!place || layerAt(place) !== undefined) return undefined
+  const {work} = place.step
+  return work.kind === 'action' ? work.agent : undefined
 }
 
 function compare(a: number, b: number): number {

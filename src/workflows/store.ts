@@ -53,6 +53,8 @@ export function createWorkflowStore(parts: {readonly pool: Pool; readonly instan
            delete from workflow_effects where workflow_id in (select workflow_id from old)
          ), followers as (
            delete from workflow_followers where workflow_id in (select workflow_id from old)
+         ), shipments as (
+           delete from workflow_shipments where workflow_id in (select workflow_id from old)
          )
          delete from workflow_state where workflow_id in (select workflow_id from old)`,
         [endedBefore],

@@ -12,6 +12,7 @@ import {
   Client,
   type ClientOptions,
   Events,
+  GatewayDispatchEvents,
   GatewayIntentBits,
   type Interaction,
   LabelBuilder,
@@ -774,6 +775,32 @@ describe('messages', () => {
     ).toEqual(['a', 'c', 'e'])
   })
 
+  test('have one thread, opened within Discord’s limits; a new word brings it back unless it is locked', async () => {
+    const discord = await aDiscord()
+    const {id, channelId} = discord.person('ada').says('hello')
+    const open = (body: object, message = id, channel = channelId) =>
+      call(discord, `POST /channels/${channel}/messages/${message}/threads`, body)
+    const invalid = {status: 400, body: {code: 50035}}
+    expect(await open({name: 'x'.repeat(101)})).toMatchObject(invalid)
+    expect(await open({name: 'x', auto_archive_duration: 1000})).toMatchObject(invalid)
+    discord.channel().permit(PermissionFlagsBits.ViewChannel | PermissionFlagsBits.ReadMessageHistory)
+    expect(await open({name: 'x'})).toMatchObject({status: 403, body: {code: 50013}})
+    discord.channel().permit(Object.values(PermissionFlagsBits).reduce((all, bit) => all | bit, 0n))
+    expect(await open({name: 'x', auto_archive_duration: 1440})).toMatchObject({status: 201, body: {id}})
+    expect(await open({name: 'y'})).toMatchObject({status: 400, body: {code: 160004}})
+
+    const say = (content: string) => call(discord, `POST /channels/${id}/messages`, {content})
+    const said = (await say('inside')) as {body: {id: string}}
+    expect(await open({name: 'deeper'}, said.body.id, id)).toMatchObject({status: 400, body: {code: 50024}})
+    discord.archive(id)
+    const edit = () => call(discord, `PATCH /channels/${id}/messages/${said.body.id}`, {content: 'edited'})
+    expect(await edit()).toMatchObject({status: 400, body: {code: 50083}})
+    expect(await say('back')).toMatchObject({status: 200})
+    expect(await edit()).toMatchObject({status: 200})
+    discord.archive(id, 'locked')
+    expect(await say('locked')).toMatchObject({status: 400, body: {code: 160005}})
+  })
+
   test('of other people cannot be edited, and without the intent their text is blank', async () => {
     const discord = await aDiscord()
     const {id, channelId} = discord.person('ada').says('hello')
@@ -966,6 +993,29 @@ describe('the gateway', () => {
     const curious = new Client({intents: [GatewayIntentBits.GuildMembers], rest: {api: discord.url}})
     closers.push(() => curious.destroy())
     await expect(curious.login(discord.botToken)).rejects.toThrow('disallowed intents')
+  })
+
+  test('tells of messages those who asked for that intent, in words only where the bot is named', async () => {
+    const discord = await aDiscord()
+    const heard: Record<string, unknown>[] = []
+    const deaf: unknown[] = []
+    const bot = await aBot(discord, undefined, {intents: [GatewayIntentBits.GuildMessages]})
+    bot.ws.on(GatewayDispatchEvents.MessageCreate, (message: Record<string, unknown>) => heard.push(message))
+    const other = await aBot(discord, undefined, {intents: []})
+    other.ws.on(GatewayDispatchEvents.MessageCreate, (message: unknown) => deaf.push(message))
+    const ada = discord.person('ada', {roles: ['developer']})
+    ada.says('between us')
+    ada.says(`<@${discord.applicationId}> status`)
+    await expect.poll(() => heard.length).toBe(2)
+    expect(heard[0]).toMatchObject({content: '', mentions: []})
+    expect(heard[1]).toMatchObject({
+      content: `<@${discord.applicationId}> status`,
+      mentions: [{id: discord.applicationId, bot: true}],
+      author: {id: ada.id},
+      member: {roles: [expect.any(String)]},
+      guild_id: discord.guildId,
+    })
+    expect(deaf).toEqual([])
   })
 
   test('gives each of two sessions every interaction; the first acknowledgement wins', async () => {

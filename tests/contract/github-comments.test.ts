@@ -145,6 +145,7 @@ describe('the repository host', () => {
     const host = await createOctokitRepositoryHost({
       auth: {kind: 'token', token: github.token({permissions: {issues: 'read'}})},
       apiUrl: github.url,
+      throttle: false,
       clock,
     })
     const look = await host.comments({repository: 'acme/web', since})

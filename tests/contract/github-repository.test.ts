@@ -12,8 +12,11 @@ let github: GithubEmulator
 let web: Repository
 let octokit: Octokit
 let host: RepositoryHost
+/** GitHub’s clock, ahead of ours. */
+let later = 0
 beforeEach(async () => {
-  github = await startGithubEmulator()
+  later = 0
+  github = await startGithubEmulator({now: () => Date.now() + later})
   web = github.repository('acme/web')
   web.commit('begin', {files: {'a.md': 'one\n', 'src/b.ts': 'two\n'}})
   const token = github.token({login: 'signalbox', permissions: PERMISSIONS})
@@ -27,6 +30,7 @@ beforeEach(async () => {
   host = await createOctokitRepositoryHost({
     auth: {kind: 'token', token},
     apiUrl: github.url,
+    throttle: false,
     clock: Date.now,
   })
 })
@@ -42,6 +46,58 @@ async function refusalOf(request: Promise<unknown>): Promise<{status: number; me
 }
 
 describe('the repository host', () => {
+  test('says whether a workflow is enabled, and reviews as it is told', async () => {
+    const actions = await createOctokitRepositoryHost({
+      auth: {kind: 'token', token: github.token({permissions: {metadata: 'read', actions: 'read'}})},
+      apiUrl: github.url,
+      throttle: false,
+      clock: Date.now,
+    })
+    const workflow = web.workflow('deploy.yml', {name: 'Deploy'})
+    const state = () => actions.workflowState({...OURS, workflow: 'deploy.yml'})
+    expect(await state()).toEqual({kind: 'seen', value: 'active'})
+    workflow.disable()
+    expect(await state()).toEqual({kind: 'seen', value: 'disabled_manually'})
+    expect(await actions.workflowState({...OURS, workflow: 'other.yml'})).toEqual({kind: 'missing'})
+
+    const pull = web.pullRequest({title: 'C', head: 'c', author: 'ada', files: {'c.md': 'c\n'}})
+    const review = {...OURS, number: pull.number, sha: pull.headSha, body: 'read'}
+    for (const event of ['APPROVE', 'REQUEST_CHANGES'] as const) await host.createReview({...review, event})
+    await host.createReview(review)
+    expect(pull.reviews.map(one => one.state)).toEqual(['APPROVED', 'CHANGES_REQUESTED', 'COMMENTED'])
+  })
+
+  test('lists open issues by their label, without the pull requests among them, and what changed since', async () => {
+    const one = web.issue('One', 'ada', ['Ready', 'bug'])
+    const two = web.issue('Two', 'ada', ['ready'])
+    web.issue('Three', 'ada', ['later'])
+    web.pullRequest({title: 'a pull', head: 'a-pull', labels: ['ready'], files: {'c.md': 'x\n'}})
+    const open = await host.openIssues({...OURS, label: 'ready'})
+    expect(open).toMatchObject({
+      kind: 'seen',
+      value: {
+        complete: true,
+        items: [{number: one, title: 'One', state: 'open', reason: null}, {number: two}],
+      },
+    })
+    web.closeIssue(one, 'not_planned')
+    expect(await host.openIssues({...OURS, label: 'ready'})).toMatchObject({value: {items: [{number: two}]}})
+    const since = Date.now() - 60_000
+    const changed = await host.issuesChanged({...OURS, since})
+    if (changed.kind !== 'seen') throw new Error(changed.kind)
+    expect(changed.value.find(({number}) => number === one)).toMatchObject({
+      state: 'closed',
+      reason: 'not_planned',
+    })
+    expect(changed.value).toHaveLength(3)
+    expect(await host.issuesChanged({...OURS, since: Date.now() + 60_000})).toEqual({kind: 'seen', value: []})
+    web.reopenIssue(one)
+    expect(await host.openIssues({...OURS, label: 'ready'})).toMatchObject({
+      value: {items: [{number: one}, {number: two}]},
+    })
+    expect(await host.openIssues({repository: 'acme/none', label: 'ready'})).toEqual({kind: 'missing'})
+  })
+
   test('reads files, trees and blobs of one commit', async () => {
     const head = web.branches().get('main') ?? ''
     expect(await host.repository(OURS)).toEqual({
@@ -293,5 +349,40 @@ describe('a release', () => {
     })
     expect(await host.pullRequestsOf({...OURS, sha: before})).toEqual({kind: 'seen', value: []})
     expect(await host.pullRequestsOf({...OURS, sha: 'f'.repeat(40)})).toMatchObject({kind: 'refused'})
+  })
+})
+
+describe('what was merged', () => {
+  test('comes newest first, without what was only closed, as many as wanted', async () => {
+    const [first, closed, second, third] = ['one', 'closed', 'two', 'three'].map(title =>
+      web.pullRequest({title, head: title, author: 'lin', files: {[`${title}.md`]: 'x\n'}}),
+    )
+    web.pullRequest({title: 'open', head: 'open', files: {'o.md': 'x\n'}})
+    for (const pull of [third, first, second]) {
+      pull?.merge()
+      later += 1000
+    }
+    closed?.close()
+    const look = await host.mergedPullRequests({...OURS, count: 2})
+    if (look.kind !== 'seen') throw new Error(look.kind)
+    expect(look.value).toMatchObject([
+      {number: second?.number, title: 'two', author: 'lin', url: second?.url},
+      {number: first?.number, title: 'one'},
+    ])
+    expect(web.file('two.md')).toBe('x\n')
+    const all = await host.mergedPullRequests({...OURS, count: 10})
+    expect(all).toMatchObject({value: {length: 3}})
+  })
+
+  test('and what was closed is found by its branch', async () => {
+    const pull = web.pullRequest({title: 'ours', head: 'signalbox/x', files: {'x.md': 'x\n'}})
+    web.pullRequest({title: 'other', head: 'signalbox/y', files: {'y.md': 'y\n'}})
+    web.pullRequest({title: 'a fork’s', head: 'signalbox/x', fork: 'eve/web', files: {'z.md': 'z\n'}})
+    pull.close()
+    expect(await host.pullRequestsFrom({...OURS, branch: 'signalbox/x'})).toMatchObject({
+      kind: 'seen',
+      value: {length: 1, 0: {number: pull.number, state: 'closed'}},
+    })
+    expect(await host.pullRequestsFrom({...OURS, branch: 'none'})).toEqual({kind: 'seen', value: []})
   })
 })

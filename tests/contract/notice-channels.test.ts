@@ -138,6 +138,7 @@ describe('a pull request', () => {
     const host = await createOctokitRepositoryHost({
       auth: {kind: 'token', token},
       apiUrl: github.url,
+      throttle: false,
       clock: Date.now,
     })
     const {repositories = ['acme/web']} = options

@@ -265,7 +265,7 @@ export function queueContract({open, openRestartable}: QueueBackendUnderTest): v
       {name: 'tick', data: {period: 'daily'}},
     )
     expect(await queues.schedules(queue)).toMatchObject([
-      {id: 'digest', cron: '* * * * * *', timezone: 'UTC'},
+      {id: 'digest', when: {cron: '* * * * * *', timezone: 'UTC'}},
     ])
     const ticks = await workAndCollect(2)
     expect(ticks.map(({name, data}) => ({name, data}))).toEqual(
@@ -274,6 +274,14 @@ export function queueContract({open, openRestartable}: QueueBackendUnderTest): v
     await queues.unschedule(queue, 'digest')
     expect(await queues.schedules(queue)).toEqual([])
     await expect.poll(() => queues.counts(queue)).toMatchObject({delayed: 0, waiting: 0, active: 0})
+  })
+
+  test('a schedule without a clock comes again after so long', async () => {
+    await queues.schedule(queue, 'look', {everyMs: 300}, {name: 'tick', data: {}})
+    expect(await queues.schedules(queue)).toMatchObject([{id: 'look', when: {everyMs: 300}}])
+    expect((await workAndCollect(3)).map(({name}) => name)).toEqual(['tick', 'tick', 'tick'])
+    await queues.unschedule(queue, 'look')
+    expect(await queues.schedules(queue)).toEqual([])
   })
 
   test('a limiter holds for all workers of the queue together', async () => {

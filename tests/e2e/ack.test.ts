@@ -145,6 +145,7 @@ describe('the gateway', () => {
       token: discord.botToken,
       apiUrl: discord.url,
       pipeline: {receive: async () => undefined},
+      mentions: {receive: async () => undefined},
       discord: {acknowledge: async () => ({kind: 'acknowledged'})},
       onFatal: error => fatal?.(error),
       log: createLogger({

@@ -126,7 +126,7 @@ describe('a deploy to production, decided in Linear', () => {
     await closes(root, 'rejected')
     await says(talk, 'the tests are red')
     expect(world.github.count('dispatch')).toBe(0)
-    expect(linear.stateOf(root.issue)).toBe('canceled')
+    await linear.eventually(() => linear.stateOf(root.issue) === 'canceled', {timeoutMs: 10_000})
   })
 
   test('by words whose webhooks are lost: they are read all the same', async () => {

@@ -35,9 +35,8 @@ describe('the everyday commands', () => {
     await talk.settled(({reply}) => reply()?.content.includes('agents'))
     const agents = await loadFolder<AgentDefinition>('agents', agent => agent.id)
     await talk.settled(({reply}) => textOf(reply()).includes(`total: ${agents.size}`))
-    expect(textOf(talk.reply())).toContain('`deploy_client` · `/deploy-client`')
-    expect(textOf(talk.reply())).toContain('`status_reporter`')
-    expect(textOf(talk.reply())).not.toContain('deploy_verifier')
+    for (const {id} of agents.values()) expect(textOf(talk.reply())).toContain(`\`${id}\``)
+    expect(textOf(talk.reply())).toMatch(/`deploy_client`.* `\/deploy-client`/)
   })
 
   test('/status shows the last runs of each workflow, newest first', async () => {
@@ -48,6 +47,30 @@ describe('the everyday commands', () => {
     expect(runs[0]).toMatch(/^🟢 • success • 3h ago • 2m 5s • \[run \d+\]/)
     expect(runs[1]).toMatch(/^🔴 • failure • 4h ago/)
     expect(lines.some(line => line === 'no runs found')).toBe(true)
+  })
+
+  test('a workflow that GitHub does not have any more is told as such, beside the others', async () => {
+    const gone = /⚠️ Workflow (client|api)-deploy\.yml was not found in acme\/(web|api)/
+    world.github.misbehave({route: 'workflowRuns', kind: 'notFound'})
+    const status = await world.bob.runs('/status count:1')
+    await status.settled(({reply}) => gone.test(textOf(reply())))
+    expect(status.reply()?.content).toMatch(/^⚠️ status/u)
+    expect(textOf(status.reply())).toMatch(/🟢 • success|no runs found/)
+    world.github.misbehave({route: 'workflowRuns', kind: 'notFound'})
+    const digest = await world.bob.runs('/status-digest period:daily')
+    await digest.settled(({reply}) => gone.test(textOf(reply())))
+    expect(textOf(digest.reply())).toMatch(/3 runs: 2 ✅|\*\*api-deploy\*\* no runs/)
+  })
+
+  test.each([
+    ['a permission that is missing', {kind: 'forbidden', times: 2}, /⚠️ .*may not do this/],
+    ['a server that fails once', {kind: 'serverError'}, /run \d+/],
+    ['a connection that breaks', {kind: 'reset'}, /run \d+/],
+    ['a limit that is over in a second', {kind: 'secondaryLimit', status: 429, retryAfterS: 1}, /run \d+/],
+  ] as const)('/status in the face of %s tells the truth', async (_what, fault, expected) => {
+    world.github.misbehave({route: 'workflowRuns', ...fault})
+    const talk = await world.bob.runs('/status count:3')
+    await talk.settled(({reply}) => expected.test(textOf(reply())), {timeoutMs: 15_000})
   })
 
   test('/status refuses a count that Discord’s own form would not have let through', async () => {
@@ -74,9 +97,14 @@ describe('the everyday commands', () => {
     const forBob = await world.bob.runs('/help')
     await forBob.settled(({reply}) => reply()?.content.includes('what you can run'))
     expect(forBob.ephemeral).toBe(true)
-    expect(textOf(forBob.reply())).toMatch(
-      /not for you yet[\s\S]*\/deploy-client[\s\S]*needs role developer, you have: no account known here — ask ada or an admin/,
+    expect(textOf(forBob.reply())).toMatch(/Not for you yet.*`\/deploy-client`/)
+    expect(textOf(forBob.reply())).toContain('why it is not for you')
+    const why = await world.bob.runs('/help command:/deploy-client')
+    await why.settled(({reply}) =>
+      textOf(reply()).includes('needs role developer, you have: no account known here — ask ada or an admin'),
     )
+    const looking = await world.bob.runs('/help topic:look')
+    await looking.settled(({reply}) => textOf(reply()).includes('`/status [count:n]` The last runs'))
     const forAda = await world.ada.runs('/help command:deploy-client')
     await forAda.settled(({reply}) => textOf(reply()).includes('[wait:true|false]'))
     expect(textOf(forAda.reply())).not.toContain('not for you')
@@ -90,6 +118,35 @@ describe('the everyday commands', () => {
       (await world.ada.completes('/deploy-client target:client ref:rel')).map(choice => choice.value),
     ).toEqual(['release-1'])
     expect(await world.bob.completes('/deploy-client target:c')).toEqual([])
+  })
+})
+
+describe('what GitHub is handed', () => {
+  let world: World
+  beforeAll(async () => {
+    world = await openWorld()
+  })
+  afterAll(() => world.close())
+
+  test('is the whole id and who asked; an API address only when one was given', async () => {
+    const inputsOf = async (line: string) => {
+      const known = world.github.count('dispatch')
+      const talk = await world.ada.runs(line)
+      await talk.settled(() => world.github.count('dispatch') > known)
+      const sent = world.github.requests.filter(({route}) => route === 'dispatch').at(-1)
+      return (sent?.body as {inputs: unknown}).inputs
+    }
+    const plain = await inputsOf('/deploy-client')
+    expect(plain).toEqual({
+      correlation_id: expect.stringMatching(
+        /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+      ),
+      requester: 'ada',
+    })
+    expect(await inputsOf('/deploy-client api_base:https://api.example.com')).toMatchObject({
+      requester: 'ada',
+      VITE_API_BASE: 'https://api.example.com',
+    })
   })
 })
 
@@ -139,6 +196,10 @@ describe('refusals', () => {
   test.each([
     ['an unknown command', {name: 'rm-rf', type: 1}],
     ['an unknown option', {name: 'status', type: 1, options: [{name: 'force', type: 5, value: true}]}],
+    [
+      'a period that is neither a day nor a week',
+      {name: 'status-digest', type: 1, options: [{name: 'period', type: 3, value: 'monthly'}]},
+    ],
     ['a wrong type', {name: 'status', type: 1, options: [{name: 'count', type: 3, value: 'many'}]}],
     [
       'mention and markdown tricks',

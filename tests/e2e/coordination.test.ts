@@ -57,12 +57,12 @@ async function register(id: string, instanceId = 'elsewhere'): Promise<void> {
   expect(status).toBe(200)
 }
 
-/** What /agents says about one, line by line. */
+/** What /agents says about one: with so many, a line each. */
 async function lineOf(agent: string): Promise<string> {
   const talk = await world.bob.runs('/agents')
   await says(talk, 'total: ')
   const lines = textOf(talk.reply()).split('\n')
-  return lines[lines.findIndex(line => line.includes(`\`${agent}\``)) + 1] ?? ''
+  return lines.find(line => line.includes(`\`${agent}\``)) ?? ''
 }
 
 /** Another node on the product's bus, as an agent of another make would be. */
@@ -85,17 +85,15 @@ async function joinBus(): Promise<EventsWithJournal> {
 describe('/agents', () => {
   test('shows who is alive, how busy over all processes, and when last seen; who left or fell silent is offline', async () => {
     await open()
-    await expect
-      .poll(() => lineOf('deploy_client'), PATIENTLY)
-      .toMatch(/^🟢 active · 0 of 10 jobs · seen <t:\d+:R>$/)
+    await expect.poll(() => lineOf('deploy_client'), PATIENTLY).toMatch(/^🟢 `deploy_client` .*0\/10$/)
     const second = await world.startMore({ROLES: 'worker'})
-    await expect.poll(() => lineOf('deploy_client'), PATIENTLY).toMatch(/^🟢 active · 0 of 20 jobs/)
+    await expect.poll(() => lineOf('deploy_client'), PATIENTLY).toMatch(/^🟢 .* 0\/20$/)
     await second.stop()
-    await expect.poll(() => lineOf('deploy_client'), PATIENTLY).toMatch(/^🟢 active · 0 of 10 jobs/)
+    await expect.poll(() => lineOf('deploy_client'), PATIENTLY).toMatch(/^🟢 .* 0\/10$/)
 
     await register('visitor')
-    await expect.poll(() => lineOf('visitor'), PATIENTLY).toMatch(/^🟢 active/)
-    await expect.poll(() => lineOf('visitor'), PATIENTLY).toMatch(/^🔴 offline · seen <t:\d+:R>$/)
+    await expect.poll(() => lineOf('visitor'), PATIENTLY).toMatch(/^🟢 `visitor`/)
+    await expect.poll(() => lineOf('visitor'), PATIENTLY).toMatch(/^🔴 `visitor` seen <t:\d+:R>$/)
   })
 
   test('the last worker that stops leaves no agent that seems alive', async () => {
@@ -120,8 +118,10 @@ describe('an agent that is asked over the bus', () => {
       status: 'active',
       load: {active: 0, capacity: 10},
     })
-    const able = await ask({target_agent: 'status_reporter', request_type: 'query_capability'})
-    expect(JSON.stringify(able.result)).toContain('"name":"digest"')
+    const able = {target_agent: 'status_reporter', request_type: 'query_capability'}
+    await expect
+      .poll(async () => JSON.stringify((await ask(able)).result ?? null), PATIENTLY)
+      .toContain('"name":"digest"')
 
     const runs = await ask({
       target_agent: 'any',

@@ -176,7 +176,11 @@ describe('stopping', () => {
   })
 
   test('a stop that comes before the run exists still stops it', async () => {
-    await open({github: {apiFlavour: 'legacy', listingDelayMs: 1500}})
+    // Longer than a message waits between two edits, or nobody might see that it is looked for.
+    await open({
+      github: {apiFlavour: 'legacy', listingDelayMs: 4000},
+      env: {RUN_DISCOVERY_TIMEOUT_MS: '15000'},
+    })
     slow()
     const talk = await world.ada.runs('/deploy-client wait:true')
     await talk.settled(({reply}) => reply()?.content.includes('looking for the run'))

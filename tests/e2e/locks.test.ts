@@ -71,9 +71,9 @@ const holders = async () =>
 
 describe('two who deploy the same', () => {
   test('go one after the other; who waits sees the place in line and who is ahead, as it changes', async () => {
-    deploysTake(7)
+    deploysTake(5)
     const first = await adaDeploys()
-    deploysTake(4)
+    deploysTake(2)
     expect(textOf(first.reply())).toContain(`lock \`${WEB}\` · you are holding it`)
 
     const second = await world.bob.runs('/deploy-client wait:true')
@@ -100,8 +100,9 @@ describe('two who deploy the same', () => {
   })
 
   test('one that is cancelled in line leaves it, and is never dispatched', async () => {
-    deploysTake(9)
+    deploysTake(6)
     await adaDeploys()
+    deploysTake(0.5)
     const second = await world.bob.runs('/deploy-client wait:true')
     await says(second, '1st in line')
     const third = await world.root.runs('/deploy-client wait:true')

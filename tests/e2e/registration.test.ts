@@ -1,3 +1,4 @@
+import {inspect} from 'node:util'
 import pg from 'pg'
 import {afterEach, describe, expect, test} from 'vitest'
 import {syncCommands} from '../../src/bot/registration.ts'
@@ -20,32 +21,18 @@ afterEach(async () => {
 const names = () => world.discord.registrations.map(command => command.name).sort()
 const puts = () => world.discord.requests.filter(request => request.name === 'registerCommands').length
 const lists = () => world.discord.requests.filter(request => request.name === 'listCommands').length
-const ALL = [
-  'agents',
-  'approvals',
-  'approve',
-  'break-glass',
-  'cancel',
-  'deploy-client',
-  'help',
-  'link',
-  'locks',
-  'reject',
-  'status',
-  'status-digest',
-  'take-over',
-  'workflow',
-]
+const declared = await loadFolder<CommandDefinition>('commands', command => command.name)
+const ALL = [...declared.keys()].sort()
 
 /** `npm run commands:sync`, and what a start does, with the commands given. */
-async function sync(commands: Iterable<CommandDefinition>, force = false) {
+async function sync(commands: Iterable<CommandDefinition>, force = false, token = world.discord.botToken) {
   pool ??= createPool({connectionString: world.database.url, onError: () => undefined})
   return syncCommands({
     commands,
     discord: createDiscordApi({
       apiUrl: world.discord.url,
       applicationId: world.discord.applicationId,
-      token: world.discord.botToken,
+      token,
     }),
     guildId: world.discord.guildId,
     db: pool,
@@ -81,8 +68,7 @@ describe('slash commands', () => {
 
   test('that changed are named, sent once, and the rest stays as it is', async () => {
     world = await openWorld()
-    const commands = await loadFolder<CommandDefinition>('commands', command => command.name)
-    const changed = [...commands.values()]
+    const changed = [...declared.values()]
       .filter(command => command.name !== 'agents')
       .map(command => (command.name === 'status' ? {...command, description: 'Something else'} : command))
     expect(await sync(changed)).toEqual({added: [], changed: ['status'], removed: ['agents']})
@@ -90,7 +76,7 @@ describe('slash commands', () => {
     expect(puts()).toBe(2)
     expect(await sync(changed)).toBe('unchanged')
     expect(puts()).toBe(2)
-    expect(await sync(commands.values())).toEqual({added: ['agents'], changed: ['status'], removed: []})
+    expect(await sync(declared.values())).toEqual({added: ['agents'], changed: ['status'], removed: []})
     expect(names()).toEqual(ALL)
   })
 
@@ -100,10 +86,30 @@ describe('slash commands', () => {
     await client.connect()
     await client.query('truncate command_registrations')
     await client.end()
-    const commands = await loadFolder<CommandDefinition>('commands', command => command.name)
-    expect(await sync(commands.values())).toBe('unchanged')
+    expect(await sync(declared.values())).toBe('unchanged')
     expect(puts()).toBe(1)
     expect(lists()).toBe(2)
+  })
+
+  test('wait as long as Discord asks, and are then sent once', async () => {
+    world = await openWorld({roles: 'api'})
+    world.discord.misbehave({route: 'registerCommands', kind: 'rateLimited', retryAfterMs: 200})
+    expect(await sync(declared.values())).toMatchObject({added: ALL})
+    expect(names()).toEqual(ALL)
+    expect(await sync(declared.values())).toBe('unchanged')
+  })
+
+  test('with a token that Discord does not take are asked for once, and what is thrown has no token in it', async () => {
+    world = await openWorld({roles: 'api'})
+    const asked = () => world.discord.requests.length
+    const before = asked()
+    const error: unknown = await sync(declared.values(), false, 'a-token-nobody-knows').catch(
+      (thrown: unknown) => thrown,
+    )
+    expect(error).toMatchObject({status: 401})
+    expect(inspect(error, {depth: 5})).not.toContain('a-token-nobody-knows')
+    expect(asked() - before).toBe(1)
+    expect(names()).toEqual([])
   })
 
   test('that somebody else overwrote come back when asked for by force', async () => {
@@ -114,9 +120,8 @@ describe('slash commands', () => {
       token: world.discord.botToken,
     })
     await discord.registerCommands([{name: 'intruder', description: 'Not ours'}], world.discord.guildId)
-    const commands = await loadFolder<CommandDefinition>('commands', command => command.name)
-    expect(await sync(commands.values())).toBe('unchanged')
-    expect(await sync(commands.values(), true)).toEqual({added: ALL, changed: [], removed: ['intruder']})
+    expect(await sync(declared.values())).toBe('unchanged')
+    expect(await sync(declared.values(), true)).toEqual({added: ALL, changed: [], removed: ['intruder']})
     expect(names()).toEqual(ALL)
   })
 })

@@ -128,6 +128,29 @@ const shipped = () =>
     .runs.filter(run => run.workflow === 'client-deploy.yml' && run.event === 'workflow_dispatch')
     .reverse()
 
+describe('pr-deployment from Discord, queue on postgres alone', () => {
+  beforeEach(() => {
+    queue = 'postgres'
+  })
+
+  test('what is not well after it was shipped is rolled back, and the message says so', async () => {
+    await open({
+      yaml: YAML.replace('service: web', 'service: web\n    verify: { frontend: "https://web.invalid" }'),
+    })
+    const pull = furnish()
+    const web = world.github.repository('acme/web')
+    const good = web.branches().get('main')
+    const talk = await world.ada.runs(
+      `/workflow action:run workflow:pr-deployment input:pr_number=${pull.number} repo_url=acme/web`,
+    )
+    await says(talk, 'waits for approval')
+    await world.bob.runs(`/workflow action:approve run:${runIdIn(talk)}`)
+    await says(talk, '🔴 pr-deployment · failed after', 90_000)
+    expect(shipped().map(({headSha}) => headSha)).toEqual([pull.headSha, good])
+    expect(textOf(talk.reply())).toContain('undone: release/deploy')
+  })
+})
+
 onBoth('pr-deployment from Discord', () => {
   test('reviews, tests, waits for somebody else, ships once, and tells the end in a new message', async () => {
     await open()
@@ -166,23 +189,6 @@ onBoth('pr-deployment from Discord', () => {
       `select status, result from invocations where command = 'workflow' and options ->> 'action' = 'run'`,
     )
     expect(rows).toEqual([{status: 'succeeded', result: {run: id, status: 'completed'}}])
-  })
-
-  test('what is not well after it was shipped is rolled back, and the message says so', async () => {
-    await open({
-      yaml: YAML.replace('service: web', 'service: web\n    verify: { frontend: "https://web.invalid" }'),
-    })
-    const pull = furnish()
-    const web = world.github.repository('acme/web')
-    const good = web.branches().get('main')
-    const talk = await world.ada.runs(
-      `/workflow action:run workflow:pr-deployment input:pr_number=${pull.number} repo_url=acme/web`,
-    )
-    await says(talk, 'waits for approval')
-    await world.bob.runs(`/workflow action:approve run:${runIdIn(talk)}`)
-    await says(talk, '🔴 pr-deployment · failed after', 90_000)
-    expect(shipped().map(({headSha}) => headSha)).toEqual([pull.headSha, good])
-    expect(textOf(talk.reply())).toContain('undone: release/deploy')
   })
 
   test('rejected, nothing is shipped', async () => {

@@ -99,8 +99,14 @@ async function carriedOut(
     () => undefined,
     (error: unknown) => error,
   )
-  const {rows} = await pool.query<{said: string; title: string; content: {watchers: string[]} | null}>(
-    `select i.status || coalesce(': ' || (i.error ->> 'code'), '') as said, r.view ->> 'title' as title, n.content
+  const {rows} = await pool.query<{
+    said: string
+    title: string
+    view: unknown
+    content: {watchers: string[]} | null
+  }>(
+    `select i.status || coalesce(': ' || (i.error ->> 'code'), '') as said, r.view ->> 'title' as title, r.view,
+       n.content
      from invocations i join replies r using (id) left join notices n on n.story = 'command:' || i.id
      where i.id = $1`,
     [id],
@@ -109,13 +115,14 @@ async function carriedOut(
 }
 
 test('a crash of an agent ends the command, tells its person, and is announced, all in one', async () => {
-  const {said, title, content} = await carriedOut(() =>
+  const {said, title, view, content} = await carriedOut(() =>
     Promise.reject(new Error('undefined is not a function')),
   )
   expect(said).toBe('failed: INTERNAL')
   expect(title).toBe('/break failed on our side')
   expect(content).toMatchObject({watchers: ['ada'], data: {error: 'agent breaker, action run: INTERNAL'}})
-  expect(JSON.stringify(content)).not.toContain('not a function')
+  for (const shown of [view, content]) expect(JSON.stringify(shown)).not.toContain('not a function')
+  expect(JSON.stringify(view)).toContain('code `INTERNAL`')
 })
 
 test('so does one that takes too long', async () => {

@@ -1,10 +1,14 @@
 import {randomUUID} from 'node:crypto'
+import type {Pool, PoolClient} from 'pg'
 import {afterEach, beforeEach, describe, expect, test} from 'vitest'
+import {createAccountStore} from '../../src/access/account-store.ts'
+import {createPeople} from '../../src/access/people.ts'
+import {createRoster} from '../../src/access/roster.ts'
 import type {Vote} from '../../src/approvals/request.ts'
 import {createNoticeStore} from '../../src/notifications/notice-store.ts'
 import {createNotices} from '../../src/notifications/notices.ts'
 import {transaction} from '../../src/platform/postgres.ts'
-import {anAsk, discordOf, openApprovals, type OpenApprovals} from '../support/approvals.ts'
+import {anAsk, discordOf, openApprovals, TEAM, type OpenApprovals} from '../support/approvals.ts'
 import {createTestDatabase, type TestDatabase} from '../support/database.ts'
 import {openNode} from '../support/events.ts'
 import {createMemoryServer} from '../support/memory-transport.ts'
@@ -46,6 +50,40 @@ async function linesOf(id: string): Promise<string[]> {
   )
 }
 
+/** What a pool's clients sent since the last look, and how often they then waited with nothing more to send. */
+function watchStatements(pool: Pool): () => {readonly statements: number; readonly waits: number} {
+  let [statements, waits] = [0, 0]
+  const watched = new WeakSet<PoolClient>()
+  pool.on('acquire', client => {
+    if (watched.has(client)) return
+    watched.add(client)
+    const query = client.query.bind(client) as (...all: unknown[]) => Promise<unknown>
+    let underWay = 0
+    client.query = (async (...all: unknown[]) => {
+      statements++
+      if (underWay++ === 0) waits++
+      try {
+        return await query(...all)
+      } finally {
+        underWay--
+      }
+    }) as typeof client.query
+  })
+  return () => {
+    const spent = {statements, waits}
+    statements = waits = 0
+    return spent
+  }
+}
+
+async function waitingForLocks(): Promise<number | undefined> {
+  const {rows} = await here.pool.query<{n: number}>(
+    `select count(*)::int as n from pg_stat_activity
+     where datname = current_database() and wait_event_type = 'Lock'`,
+  )
+  return rows[0]?.n
+}
+
 async function jobs(queue: string): Promise<unknown[]> {
   const {rows} = await here.pool.query<{id: string}>(
     `select data ->> 'id' as id from outbox where queue = $1 order by id`,
@@ -74,9 +112,8 @@ test('what waits and its request are one commit: asked together, undone together
     decisions: [],
   })
   expect(here.notified).toEqual([request.id])
-  expect(here.relayed).toMatchObject([
-    {queue: 'approvals', name: 'pass-time', data: {id: request.id}, delayMs: 30 * MINUTE + 5},
-  ])
+  // What waits leaves no job behind: time is the sweep's.
+  expect(here.relayed).toEqual([])
 })
 
 test('all that a change means is one commit: record, history, message, notice, event and jobs', async () => {
@@ -100,12 +137,36 @@ test('all that a change means is one commit: record, history, message, notice, e
   expect(await count()).toEqual(nothing)
 
   const {id} = await real.ask()
-  const one = {approval_requests: 1, approval_actions: 1, replies: 1, notices: 1, events: 1, outbox: 1}
+  const one = {approval_requests: 1, approval_actions: 1, replies: 1, notices: 1, events: 1, outbox: 0}
   expect(await count()).toEqual(one)
   await real.approvals.vote(aVote(id, 'tom', {decision: 'reject', reason: 'no'}))
-  expect(await count()).toEqual({...one, approval_actions: 2, notices: 2, events: 2, outbox: 2})
+  expect(await count()).toEqual({...one, approval_actions: 2, notices: 2, events: 2, outbox: 1})
   const {rows} = await here.pool.query<{event_type: string}>('select event_type from events order by seq')
   expect(rows.map(row => row.event_type)).toEqual(['approval_required', 'approval_rejected'])
+  await real.close()
+  await node.close()
+})
+
+test('a request and the vote that decides it take few statements, and wait for the database five times', async () => {
+  const node = openNode(createMemoryServer(), {pool: here.pool})
+  const rules = {levels: new Map(), events: new Map(), people: new Map(), projects: new Map()}
+  const real = openApprovals(database.url, {
+    journal: node.journal,
+    notices: createNotices({store: createNoticeStore({pool: here.pool}), channels: [], rules}),
+    people: createPeople({
+      roster: createRoster(TEAM.map(({id, roles}) => ({id, roles, discord: discordOf(id).id}))),
+      accounts: createAccountStore({pool: here.pool}),
+    }),
+  })
+  const spent = watchStatements(real.pool)
+  const {id} = await real.ask()
+  expect(spent()).toEqual({statements: 7, waits: 5})
+  await real.approvals.vote(aVote(id, 'tom'))
+  spent()
+  expect(await real.approvals.vote(aVote(id, 'grace'))).toMatchObject({request: {status: 'approved'}})
+  expect(spent()).toEqual({statements: 10, waits: 5})
+  expect(await real.approvals.vote(aVote(id, 'lin'))).toMatchObject({kind: 'refused'})
+  expect(spent()).toEqual({statements: 6, waits: 4})
   await real.close()
   await node.close()
 })
@@ -220,6 +281,18 @@ describe('an attempt', () => {
     const twice = await Promise.all([1, 2, 3].map(() => here.approvals.vote(aVote(id, 'lin', {key: 'same'}))))
     expect(new Set(twice.map(({kind}) => kind))).toEqual(new Set(['refused']))
     expect(await linesOf(id)).toHaveLength(5)
+  })
+
+  test('that comes twice at once waits for its other self, and is answered as that one was', async () => {
+    const {id} = await here.ask()
+    const twice = await transaction(here.pool, async holder => {
+      await holder.query('select from approval_requests where id = $1 for update', [id])
+      const votes = [1, 2].map(() => vote(id, 'tom', {key: 'same'}))
+      await expect.poll(() => waitingForLocks()).toBe(2)
+      return {votes}
+    })
+    expect(await Promise.all(twice.votes)).toMatchObject([{kind: 'counted'}, {kind: 'counted'}])
+    expect(await linesOf(id)).toEqual(['ask by ada', 'approve by tom via discord'])
   })
 
   test('that is refused stands in the history with what its surface knew, and nobody is told', async () => {
@@ -391,29 +464,16 @@ describe('time', () => {
     expect(await jobs('approval-outcomes')).toHaveLength(2)
   })
 
-  test('of a request that may wait for ever asks for no job', async () => {
+  test('of a request that may wait for ever never comes', async () => {
     const patient = openApprovals(database.url, {
       policies: new Map([['low', {approvers: 1, expires: 'never'}]]),
     })
     const {id, expiresAt} = await patient.ask(anAsk({level: 'low'}))
     expect(expiresAt).toBeUndefined()
-    expect(await jobs('approvals')).toEqual([])
     await patient.age(id, 400 * 86_400_000)
     expect(await patient.approvals.sweep()).toBe(0)
     expect(await patient.approvals.vote(aVote(id, 'tom'))).toMatchObject({request: {status: 'approved'}})
     await patient.close()
-  })
-
-  test('leaves one delayed job a step, for the next thing that is due', async () => {
-    const {id} = await here.ask()
-    await vote(id, 'tom')
-    await here.age(id, 31 * MINUTE)
-    await here.approvals.sweep()
-    const delays = here.relayed.filter(({queue}) => queue === 'approvals').map(({delayMs}) => delayMs ?? 0)
-    expect(delays).toHaveLength(2)
-    expect(delays[0]).toBe(30 * MINUTE + 5)
-    expect(delays[1]).toBeGreaterThan(28 * MINUTE)
-    expect(delays[1]).toBeLessThan(29 * MINUTE + 100)
   })
 })
 
@@ -443,15 +503,18 @@ test('what was decided is written only over what it was decided on, and only in 
     decidedAt: seen.createdAt + 1,
     version: seen.version + 1,
   } as const
-  const save = () => here.store.save(here.pool, seen, approved)
+  const lines = [{action: 'approve', actor: 'tom'}] as const
+  const save = () => here.store.save(here.pool, seen, approved, lines, seen.createdAt + 1, undefined)
   await here.age(id, 61 * MINUTE)
-  expect(await save()).toBe(false)
+  expect(await save()).toBeUndefined()
   await here.age(id, -61 * MINUTE)
   await here.pool.query('update approval_requests set version = version + 1 where id = $1', [id])
-  expect(await save()).toBe(false)
+  expect(await save()).toBeUndefined()
   await here.pool.query('update approval_requests set version = version - 1 where id = $1', [id])
-  expect(await save()).toBe(true)
-  expect(await save()).toBe(false)
+  expect(await linesOf(id)).toEqual(['ask by ada'])
+  expect(await save()).toBe(2)
+  expect(await save()).toBeUndefined()
+  expect(await linesOf(id)).toEqual(['ask by ada', 'approve by tom'])
 })
 
 test('its message leads to Linear once it is told there; the request itself has not changed', async () => {
@@ -482,6 +545,43 @@ test('the history is kept as it was written', async () => {
   ])
     await expect(here.pool.query(rewriting)).rejects.toThrow('kept for 365 days')
   await expect(here.pool.query('delete from approval_requests')).rejects.toThrow('foreign key')
+})
+
+test('what ended a year ago is removed with its history; what waits, what went on since and what a run shipped under stays', async () => {
+  const asked = await Promise.all(Array.from({length: 5}, () => here.ask()))
+  const [old, young, discussed, shipped, waiting] = asked.map(({id}) => id) as [string, ...string[]]
+  for (const id of [old, young, discussed, shipped])
+    await vote(id ?? '', 'tom', {decision: 'reject', reason: 'no'})
+  const days = async (id: string | undefined, age: number) => {
+    await here.pool.query(
+      `update approval_requests set created_at = now() - make_interval(days => $2),
+         decided_at = decided_at - make_interval(days => $2) where id = $1`,
+      [id, age],
+    )
+    // The trigger stands in the way of what only time may do.
+    await here.pool.query('alter table approval_actions disable trigger user')
+    await here.pool.query(
+      `update approval_actions set at = at - make_interval(days => $2) where approval_id = $1`,
+      [id, age],
+    )
+    await here.pool.query('alter table approval_actions enable trigger user')
+  }
+  for (const id of [old, discussed, shipped, waiting]) await days(id, 366)
+  await days(young, 364)
+  await vote(discussed ?? '', 'tina')
+  await here.pool.query(
+    `insert into workflow_shipments (workflow_id, path, target, approval_id) values ('wf-1', 'ship', 'client', $1)`,
+    [shipped],
+  )
+  await here.approvals.forgetOld()
+  expect(await here.approvals.find(old)).toBeUndefined()
+  expect(await here.approvals.history(old)).toEqual([])
+  for (const id of [young, discussed, shipped, waiting])
+    expect((await here.approvals.history(id ?? '')).length).toBeGreaterThan(0)
+  expect((await here.approvals.find(waiting ?? ''))?.status).toBe('pending')
+  await here.pool.query('delete from workflow_shipments')
+  await here.approvals.forgetOld()
+  expect(await here.approvals.find(shipped ?? '')).toBeUndefined()
 })
 
 test('metrics count what happened, and read the backlog from the database', async () => {

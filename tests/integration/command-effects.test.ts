@@ -49,6 +49,19 @@ describe('an effect of a command', () => {
     })
   })
 
+  test('is known to have ended when it has, and not before', async () => {
+    const id = await aCommand()
+    const doneAt = async () =>
+      (
+        await pool.query<{done_at: Date | null}>(
+          'select done_at from command_effects where invocation_id = $1',
+          [id],
+        )
+      ).rows[0]?.done_at
+    await effects(id)('post', {run: async () => (await doneAt()) === null})
+    expect(await doneAt()).toBeInstanceOf(Date)
+  })
+
   test('that was cut short is looked for before it is done again', async () => {
     const id = await aCommand()
     const cut = async () => {

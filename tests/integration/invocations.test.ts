@@ -284,7 +284,7 @@ describe('stopping a command that nobody has begun', () => {
       invocations: store,
       replies: createReplyStore({pool}),
       deployments: undefined,
-      runs: {cancel: async () => undefined},
+      carriers: [{cancel: async () => undefined}],
       queues: {remove: async () => 'absent'} as unknown as Queues,
       notify: async () => undefined,
       observeEnd: ended => void ends.push(ended),

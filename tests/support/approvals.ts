@@ -42,7 +42,11 @@ export function peopleOf(persons: Person[]): People {
   return {
     personOf: async account => owner(account),
     find: async id => persons.find(person => person.id === id),
-    holding: async roles => persons.filter(person => person.roles.some(role => roles.includes(role))),
+    rolesOf: id => persons.find(person => person.id === id)?.roles ?? [],
+    holding: roles =>
+      persons
+        .filter(person => person.roles.some(role => roles.includes(role)))
+        .map(({id, roles, accounts}) => ({id, roles, discord: accounts.discord})),
   }
 }
 
@@ -134,6 +138,8 @@ export function openApprovals(
     readonly policies?: ReadonlyMap<RiskLevel, ApprovalPolicy>
     readonly quietHours?: QuietHours
     readonly max?: number
+    /** In place of the list of persons. */
+    readonly people?: People
     /** In place of those that are kept in sight. */
     readonly notices?: Notices
     readonly journal?: Pick<EventJournal, 'emitWithin' | 'announce'>
@@ -149,8 +155,9 @@ export function openApprovals(
   const approvals = createApprovals({
     pool,
     store,
-    people: peopleOf(persons),
+    people: real.people ?? peopleOf(persons),
     replies: createReplyStore({pool}),
+    audit: {note: async () => undefined},
     notices: real.notices ?? {announce: async (_db, notice) => void notices.push(notice)},
     journal: real.journal ?? {
       emitWithin: async (_db, type, data, {source}) => ({

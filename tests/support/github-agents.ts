@@ -1,11 +1,18 @@
 import {createHash} from 'node:crypto'
+import {Registry} from 'prom-client'
+import {createChanges} from '../../src/changes/port.ts'
 import {createDocumentation} from '../../src/documentation/port.ts'
 import type {GithubEmulator} from '../../src/emulators/github/index.ts'
 import {createEndpoints} from '../../src/health/endpoints.ts'
 import {createOctokitCodeHost} from '../../src/integrations/github/octokit-code-host.ts'
 import {createOctokitRepositoryHost} from '../../src/integrations/github/octokit-repository-host.ts'
+import {createLlmMetrics} from '../../src/integrations/llm/metrics.ts'
+import {createLlm} from '../../src/integrations/llm/model.ts'
 import type {Json} from '../../src/kernel/json.ts'
+import type {Projects} from '../../src/notifications/projects.ts'
 import {createPipelines, type ConfiguredTarget, type Shipment} from '../../src/pipelines/port.ts'
+import {silentLogger} from '../../src/platform/logger.ts'
+import {redactText} from '../../src/platform/redact.ts'
 import {createSafeHttp} from '../../src/platform/safe-http.ts'
 import {createReviews} from '../../src/reviews/port.ts'
 import type {ActionContext, AgentDefinition, Reply, Services} from '../../src/sdk/index.ts'
@@ -48,6 +55,8 @@ export async function githubAgents(
     targets = [CLIENT],
     allowWrites = false,
     permit = async () => undefined,
+    modelUrl,
+    projects,
     permissions = {
       metadata: 'read',
       actions: 'write',
@@ -60,12 +69,16 @@ export async function githubAgents(
     readonly targets?: readonly ConfiguredTarget[]
     readonly allowWrites?: boolean
     readonly permit?: (shipment: Shipment) => Promise<void>
+    /** Where a scripted model answers; none, and there is no model. */
+    readonly modelUrl?: string
+    /** Linear's, one of which is called `web`. */
+    readonly projects?: Projects
     readonly permissions?: Readonly<Record<string, 'read' | 'write'>>
   } = {},
 ): Promise<GithubAgents> {
   const clock = Date.now
   const token = github.token({login: 'signalbox', permissions})
-  const options = {auth: {kind: 'token' as const, token}, apiUrl: github.url, clock}
+  const options = {auth: {kind: 'token' as const, token}, apiUrl: github.url, clock, throttle: false}
   const code = await createOctokitCodeHost(options)
   const repository = await createOctokitRepositoryHost(options)
   const shown: Reply[] = []
@@ -79,6 +92,14 @@ export async function githubAgents(
       patience: {discoveryMs: DISCOVERY_MS, pollMs: POLL_MS},
       clock,
       log: {warn() {}, error() {}, info() {}, debug() {}} as never,
+    }),
+    changes: createChanges({
+      host: repository,
+      llm: modelAt(modelUrl),
+      projects: () => projects,
+      projectNames: projects ? ['web'] : [],
+      projectsOf: () => [],
+      clock,
     }),
     reviews: createReviews({host: repository, clock}),
     documentation: createDocumentation({host: repository, clock}),
@@ -125,4 +146,29 @@ export async function githubAgents(
       return {reply: result.reply, output: output as Record<string, Json>}
     },
   }
+}
+
+/** The real client; what it may spend is kept by nobody. */
+function modelAt(url: string | undefined) {
+  const anything = Number.MAX_SAFE_INTEGER
+  return createLlm({
+    config:
+      url === undefined
+        ? undefined
+        : {
+            baseUrl: url,
+            model: 'small',
+            apiKey: 'key-of-the-endpoint',
+            agents: new Map(),
+            prices: new Map(),
+            budget: {dollarsPerDay: anything, tokensPerDay: anything, tokensPerCall: 16_000},
+            timeoutMs: 5_000,
+          },
+    spending: {reserve: async () => 'today', settle: async () => undefined},
+    redact: redactText,
+    metrics: createLlmMetrics({registry: new Registry()}),
+    clock: Date.now,
+    log: silentLogger,
+    backoffMs: 5,
+  })
 }

@@ -49,24 +49,36 @@ async function startServers(): Promise<Servers> {
   const home = mkdtempSync(join(tmpdir(), `signalbox-test-${process.pid}-`))
   // mkdtemp closes the folder to others, which would send the data elsewhere when root runs the tests.
   chmodSync(home, 0o755)
-  const postgres = await startEmbeddedPostgres({home, log: quiet})
-  const admin = new pg.Client({connectionString: postgres.url})
-  await admin.connect()
-  // Nobody needs this run's data after a power cut.
-  await admin.query('alter system set fsync = off')
-  await admin.query('alter system set synchronous_commit = off')
-  await admin.query('select pg_reload_conf()')
-  await admin.query(`create database ${TEMPLATE}`)
-  await admin.end()
-  await migrate({databaseUrl: withDatabase(postgres.url, TEMPLATE), log: quiet})
-  return {
-    postgresUrl: withDatabase(postgres.url, 'postgres'),
-    redis: redis.provided,
-    async close() {
-      await Promise.all([postgres.stop(), redis.stop()])
-      rmSync(home, {recursive: true, force: true})
-    },
+  const started: (() => Promise<void>)[] = [() => redis.stop()]
+  const close = async () => {
+    await Promise.all(started.map(stop => stop()))
+    rmSync(home, {recursive: true, force: true})
   }
+  try {
+    const postgres = await startEmbeddedPostgres({home, log: quiet})
+    started.push(() => postgres.stop())
+    await prepare(postgres.url)
+    return {postgresUrl: withDatabase(postgres.url, 'postgres'), redis: redis.provided, close}
+  } catch (error) {
+    // Whoever waits for these servers never gets a `close` to call.
+    await close()
+    throw error
+  }
+}
+
+async function prepare(url: string): Promise<void> {
+  const admin = new pg.Client({connectionString: url})
+  await admin.connect()
+  try {
+    // Nobody needs this run's data after a power cut.
+    await admin.query('alter system set fsync = off')
+    await admin.query('alter system set synchronous_commit = off')
+    await admin.query('select pg_reload_conf()')
+    await admin.query(`create database ${TEMPLATE}`)
+  } finally {
+    await admin.end()
+  }
+  await migrate({databaseUrl: withDatabase(url, TEMPLATE), log: quiet})
 }
 
 /** A run that was killed could not stop its server; the next run does. */

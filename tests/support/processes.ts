@@ -32,7 +32,7 @@ export interface ProductProcess {
 let built: Promise<void> | undefined
 
 /** Compiles the product once per test process; milliseconds when nothing has changed. */
-function build(): Promise<void> {
+export function build(): Promise<void> {
   return (built ??= run([join(ROOT, 'scripts', 'setup.mjs'), 'build', '--quiet']))
 }
 

@@ -67,8 +67,15 @@ principals:
   - { id: ada, discord: "111111111111111111", roles: [developer] }
 access:
   deploy-client: { roles: [developer], discordRoles: ["222222222222222222"] }
+  doctor: { roles: [developer] }
+  qa: { roles: [developer] }
+  ship: { roles: [developer] }
   take-over: { roles: [developer] }
+  verify-run: { roles: [developer] }
   workflow: { roles: [developer] }
+  relay-send: { roles: [developer] }
+  relay-dm: { roles: [developer] }
+relay: { channels: ["444444444444444444"], people: [ada] }
 `
 
 /** The two vendors' emulators, a database and the product, all real and all on loopback. */
@@ -98,6 +105,8 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     }),
     GITHUB_REPOSITORY: 'acme/web',
     GITHUB_WEBHOOK_SECRET: WEBHOOK_SECRET,
+    // The emulator asks for no distance between writes.
+    GITHUB_THROTTLE: 'false',
     ADMIN_USER_IDS: '999999999999999999',
     RUN_POLL_INTERVAL_MS: '150',
     RUN_DISCOVERY_TIMEOUT_MS: '3000',

@@ -45,7 +45,7 @@ export function createMailLinkStore({pool}: {readonly pool: Pool}) {
     async add(links: readonly NewLink[]): Promise<void> {
       await pool.query(
         `insert into approval_links (token_hash, approval_id, digest, decision, person, address, expires_at)
-         select decode(hash, 'hex'), approval_id, digest, decision, person, address, expires_at
+         select decode(hash, 'hex'), approval_id, decode(digest, 'hex'), decision, person, address, expires_at
          from jsonb_to_recordset($1::jsonb) as l(
            hash text, approval_id uuid, digest text, decision text, person text, address text, expires_at timestamptz)`,
         [
@@ -67,7 +67,7 @@ export function createMailLinkStore({pool}: {readonly pool: Pool}) {
     /** Unless it is unknown or has expired. */
     async find(tokenHash: Buffer): Promise<StoredLink | undefined> {
       const {rows} = await pool.query<LinkRow>(
-        `select token_hash, approval_id, digest, decision, person, address, expires_at, used_at, codes_sent,
+        `select token_hash, approval_id, encode(digest, 'hex') as digest, decision, person, address, expires_at, used_at, codes_sent,
                 case when code_tries < $2 and code_expires_at > now() then code_expires_at end as code_until
          from approval_links where token_hash = $1 and expires_at > now()`,
         [tokenHash, CODE_TRIES],

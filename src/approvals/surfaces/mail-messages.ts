@@ -108,6 +108,8 @@ const GLYPHS: Partial<Record<NoticeEvent, string>> = {
   task_completed: '🟢',
   task_failed: '🔴',
   agent_error: '🔴',
+  service_down: '🔴',
+  service_up: '🟢',
 }
 
 function stateOf(

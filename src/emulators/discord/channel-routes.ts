@@ -1,4 +1,4 @@
-import {PermissionFlagsBits as Permission} from 'discord-api-types/v10'
+import {ChannelType, PermissionFlagsBits as Permission} from 'discord-api-types/v10'
 import {invalidField, refusals} from './api-error.ts'
 import {readForm} from './forms.ts'
 import {
@@ -53,6 +53,8 @@ export function channelRoutes({world, messages}: {world: World; messages: Messag
           (call.uploads.length ? Permission.AttachFiles : 0n) |
           (form.message_reference ? Permission.ReadMessageHistory : 0n),
       )
+      if (channel.archived === 'locked') throw refusals.threadLocked()
+      delete channel.archived
       const settable =
         MessageFlag.SuppressEmbeds | MessageFlag.SuppressNotifications | MessageFlag.ComponentsV2
       if ((form.flags ?? 0) & ~settable)
@@ -63,6 +65,7 @@ export function channelRoutes({world, messages}: {world: World; messages: Messag
     route('editMessage', 'PATCH /channels/:channel/messages/:message', call => {
       const message = found(call)
       if (message.author.id !== world.bot.id) throw refusals.notTheAuthor()
+      if (world.channels.get(message.channelId)?.archived) throw refusals.archivedThread()
       return ok(messages.toApi(messages.edit(message, readForm(editMessageForm, call.body), call.uploads)))
     }),
     route('deleteMessage', 'DELETE /channels/:channel/messages/:message', call => {
@@ -75,7 +78,8 @@ export function channelRoutes({world, messages}: {world: World; messages: Messag
     route('startThread', 'POST /channels/:channel/messages/:message/threads', call => {
       const {name} = readForm(startThreadForm, call.body)
       const message = found(call)
-      world.channelForBot(message.channelId, Permission.CreatePublicThreads)
+      const channel = world.channelForBot(message.channelId, Permission.CreatePublicThreads)
+      if (channel.type !== ChannelType.GuildText) throw refusals.wrongChannelType()
       if (message.threadId) throw refusals.threadExists()
       message.threadId = message.id
       return {status: 201, body: world.apiChannel(world.addThread(message.id, name, message.channelId))}

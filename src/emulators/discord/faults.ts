@@ -1,3 +1,4 @@
+import {createArmed} from '../shared/armed.ts'
 import type {RouteName} from './route.ts'
 
 /** A way for one REST route to go wrong. Applies to the next `times` requests of it (1 unless told). */
@@ -31,27 +32,13 @@ export interface GatewayFault {
 
 export type Fault = RouteFault | GatewayFault
 
-/** The faults still to come, in the order they were asked for. */
 export function createFaults() {
-  const pending: {fault: RouteFault; left: number}[] = []
+  const {add, take} = createArmed<RouteFault>()
   return {
     /** Returns the way to take it back. */
-    add(fault: RouteFault): () => void {
-      const entry = {fault, left: fault.times ?? 1}
-      pending.push(entry)
-      return () => void (entry.left = 0)
-    },
+    add,
     /** The fault this request has to suffer, used up by asking. */
-    take(route: RouteName): RouteFault | undefined {
-      const index = pending.findIndex(
-        ({fault, left}) => left > 0 && (fault.route === route || fault.route === 'any'),
-      )
-      const entry = pending[index]
-      if (!entry) return undefined
-      entry.left--
-      if (entry.left <= 0) pending.splice(index, 1)
-      return entry.fault
-    },
+    take: (route: RouteName) => take(fault => fault.route === route || fault.route === 'any'),
   }
 }
 

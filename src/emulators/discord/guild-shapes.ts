@@ -88,10 +88,10 @@ export function createGuildShapes({
         flags: 0,
         applied_tags: [],
         thread_metadata: {
-          archived: false,
+          archived: channel.archived !== undefined,
           auto_archive_duration: 1440,
           archive_timestamp: joinedAt,
-          locked: false,
+          locked: channel.archived === 'locked',
         },
       } as unknown as APIChannel
     return {

@@ -74,6 +74,8 @@ export interface DiscordEmulator {
   readonly publicKey: string
   /** By name, made when missing; `general` without one. */
   channel(name?: string): Channel
+  /** Archives a thread, as Discord does by itself after a while; `locked` as a moderator does. */
+  archive(threadId: string, how?: 'open' | 'locked'): void
   /** By name, made when missing; roles by id or name. Given options replace what was. */
   person(
     name: string,
@@ -185,6 +187,7 @@ export async function startDiscordEmulator(options: DiscordEmulatorOptions = {})
     const stored = messages.find(change.message.id)
     if (!stored) return
     const {id, channelId} = change.message
+    const author = world.members.get(stored.author.id)
     // Direct messages are dispatched under an intent of their own, which no bot asks for here.
     if (!world.channels.has(channelId)) return
     if (change.kind === 'message.deleted')
@@ -200,6 +203,7 @@ export async function startDiscordEmulator(options: DiscordEmulatorOptions = {})
         {
           ...messages.toApi(stored),
           guild_id: world.guildId,
+          ...(author && {member: {roles: author.roles, deaf: false, mute: false, flags: 0}}),
         },
       )
   })
@@ -247,6 +251,11 @@ export async function startDiscordEmulator(options: DiscordEmulatorOptions = {})
           gateway.dispatch('CHANNEL_UPDATE', Intent.Guilds, world.apiChannel(record))
         },
       }
+    },
+    archive(threadId, how = 'open') {
+      const thread = world.channels.get(threadId)
+      if (thread?.parentId === undefined) throw new Error(`There is no thread ${threadId}`)
+      thread.archived = how
     },
     person: (name, who) =>
       createPerson({world, messages, commands, interactions}, world.memberNamed(name, who)),

@@ -239,7 +239,9 @@ export function createMessages({world, url}: {world: World; url: () => string}) 
       edited_timestamp: message.editedAt ? new Date(message.editedAt).toISOString() : null,
       tts: false,
       mention_everyone: message.mentions.everyone,
-      mentions: message.mentions.users.flatMap(id => world.members.get(id)?.user ?? []),
+      mentions: message.mentions.users.flatMap(id =>
+        id === world.bot.id ? world.bot : (world.members.get(id)?.user ?? []),
+      ),
       mention_roles: [...message.mentions.roles],
       attachments: message.attachments.map(each => ({
         id: each.id,

@@ -35,6 +35,8 @@ export interface ChannelRecord {
   readonly recipientId?: string
   /** What the bot may do here. */
   botPermissions: bigint
+  /** Of a thread: a new message brings it back, unless it is locked. */
+  archived?: 'locked' | 'open'
 }
 
 export interface MemberRecord {

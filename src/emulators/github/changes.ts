@@ -1,3 +1,4 @@
+import {createChanges as createSharedChanges, type Changes as SharedChanges} from '../shared/changes.ts'
 import type {Delivery} from './webhooks.ts'
 import type {RecordedRequest} from './recorder.ts'
 
@@ -8,48 +9,6 @@ export type Change =
   | {readonly kind: 'request'; readonly request: RecordedRequest}
   | {readonly kind: 'delivery'; readonly delivery: Delivery}
 
-export interface Changes {
-  emit(change: Change): void
-  readonly on: (listener: (change: Change) => void) => () => void
-  /** Resolves with the first truthy answer of the probe, asked now and after each change; rejects in time. */
-  readonly eventually: <T>(
-    probe: () => T | undefined | null | false,
-    options?: {readonly timeoutMs?: number; readonly what?: string},
-  ) => Promise<T>
-}
+export type Changes = SharedChanges<Change>
 
-/** @param dump says how things stand, for the error of an `eventually` that never came. */
-export function createChanges(dump: () => string): Changes {
-  const listeners = new Set<(change: Change) => void>()
-  const on = (listener: (change: Change) => void) => {
-    listeners.add(listener)
-    return () => void listeners.delete(listener)
-  }
-  return {
-    on,
-    emit(change) {
-      for (const listener of [...listeners]) listener(change)
-    },
-    eventually(probe, {timeoutMs = 5000, what = 'the awaited state'} = {}) {
-      return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => {
-          stop()
-          reject(new Error(`Waited ${timeoutMs} ms for ${what}.\n${dump()}`))
-        }, timeoutMs)
-        const look = () => {
-          try {
-            const found = probe()
-            if (found === undefined || found === null || found === false) return
-            resolve(found)
-          } catch (error) {
-            reject(error instanceof Error ? error : new Error(String(error)))
-          }
-          clearTimeout(timer)
-          stop()
-        }
-        const stop = on(look)
-        look()
-      })
-    },
-  }
-}
+export const createChanges = (dump: () => string): Changes => createSharedChanges(dump)

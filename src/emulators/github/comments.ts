@@ -1,4 +1,4 @@
-/** Comments on issues and pull requests, which share their numbers, as plain data. */
+/** Issues, and the comments on them and on pull requests, which share their numbers, as plain data. */
 import type {Ids} from './ids.ts'
 import type {RepositoryState} from './repositories.ts'
 
@@ -6,7 +6,12 @@ export interface IssueState {
   readonly number: number
   readonly title: string
   readonly author: string
+  labels: readonly string[]
+  readonly body: string | null
   readonly createdAt: number
+  state: 'open' | 'closed'
+  stateReason: 'completed' | 'not_planned' | 'duplicate' | 'reopened' | null
+  updatedAt: number
 }
 
 export interface CommentState {
@@ -37,12 +42,68 @@ export function discussionOf(
 
 export function openIssue(
   repository: RepositoryState,
-  issue: {readonly title: string; readonly author: string},
+  {
+    labels = [],
+    body = null,
+    ...issue
+  }: {
+    readonly title: string
+    readonly author: string
+    readonly labels?: readonly string[]
+    readonly body?: string | null
+  },
   {now}: {readonly now: () => number},
 ): IssueState {
-  const opened: IssueState = {...issue, number: nextNumber(repository), createdAt: now()}
+  const at = now()
+  const opened: IssueState = {
+    ...issue,
+    labels,
+    body,
+    number: nextNumber(repository),
+    ...{createdAt: at, state: 'open', stateReason: null, updatedAt: at},
+  }
   repository.issues.push(opened)
   return opened
+}
+
+/** @throws Error when there is no issue or pull request of that number. */
+export function labelsOf(home: Pick<RepositoryState, 'issues' | 'pulls'>, number: number): readonly string[] {
+  return labelled(home, number).labels
+}
+
+function labelled({issues, pulls}: Pick<RepositoryState, 'issues' | 'pulls'>, number: number) {
+  const found = issues.find(one => one.number === number) ?? pulls.find(one => one.number === number)
+  if (!found) throw new Error(`there is no issue or pull request ${number}`)
+  return found
+}
+
+/** Adds labels to an issue or a pull request, those it has not; whatever the case, a name is one label. */
+export function addLabels(
+  home: Pick<RepositoryState, 'issues' | 'pulls'>,
+  number: number,
+  labels: readonly string[],
+): readonly string[] {
+  const one = labelled(home, number)
+  const has = new Set(one.labels.map(name => name.toLowerCase()))
+  one.labels = [...one.labels, ...labels.filter(name => !has.has(name.toLowerCase()))]
+  return one.labels
+}
+
+/** Closes or reopens it. @throws Error when there is no issue of that number. */
+export function turnIssue(
+  {fullName, issues}: Pick<RepositoryState, 'fullName' | 'issues'>,
+  number: number,
+  turn: Pick<IssueState, 'state' | 'stateReason'>,
+  {now}: {readonly now: () => number},
+): void {
+  const issue = issues.find(one => one.number === number)
+  if (!issue) throw new Error(`${fullName} has no issue ${number}`)
+  Object.assign(issue, turn, {updatedAt: now()})
+}
+
+/** When it last changed; a pull request of this place does not keep that. */
+export function touchedAt(one: {readonly createdAt: number; readonly updatedAt?: number}): number {
+  return one.updatedAt ?? one.createdAt
 }
 
 /** @throws Error when there is no issue or pull request of that number. */

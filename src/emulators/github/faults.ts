@@ -1,3 +1,5 @@
+import {createArmed} from '../shared/armed.ts'
+
 export const ROUTE_FAULTS = [
   'serverError',
   /** Never answers; the connection stays open until the emulator closes. */
@@ -58,21 +60,9 @@ export interface Faults {
 }
 
 export function createFaults(): Faults {
-  const armed: {readonly fault: Fault; left: number}[] = []
-  const take = <F extends Fault>(matches: (fault: Fault) => fault is F): F | undefined => {
-    for (const entry of armed) {
-      if (entry.left <= 0 || !matches(entry.fault)) continue
-      entry.left--
-      return entry.fault
-    }
-    return undefined
-  }
+  const {add, take} = createArmed<Fault>()
   return {
-    add(fault) {
-      const entry = {fault, left: fault.times ?? 1}
-      armed.push(entry)
-      return () => void (entry.left = 0)
-    },
+    add,
     takeForRoute: route =>
       take(
         (fault): fault is RouteFault => 'route' in fault && (fault.route === route || fault.route === '*'),

@@ -1,11 +1,12 @@
 /** What tests and the demo hold in their hands: a repository, a workflow, a run that can be steered. */
 import type {Ids} from './ids.ts'
+import type {NewArtifact} from './artifacts.ts'
 import type {CommentShapes} from './comment-shapes.ts'
-import {addComment, openIssue, type CommentState} from './comments.ts'
+import {addComment, labelsOf, openIssue, turnIssue, type CommentState} from './comments.ts'
 import type {People} from './people.ts'
 import {latest, type Conclusion} from './attempt.ts'
 import {approve, fail, finish, hold, release} from './progress.ts'
-import {headOf, openPull, pushTo, type NewPull, type PullState} from './pulls.ts'
+import {headOf, mergePull, openPull, pushTo, type NewPull, type PullState} from './pulls.ts'
 import {
   addCommit,
   filesAt,
@@ -37,6 +38,11 @@ export interface WorkflowOptions {
   readonly jobs?: readonly JobScript[]
   /** Chooses the jobs per run and attempt; wins over `jobs`. */
   readonly script?: (inputs: Readonly<Record<string, string>>, attempt: number) => readonly JobScript[]
+  /** What its runs have uploaded when they end. */
+  readonly artifacts?: (
+    inputs: Readonly<Record<string, string>>,
+    conclusion: Conclusion,
+  ) => readonly NewArtifact[]
   /** Runs stay queued until released, failed or finished by hand. */
   readonly hold?: boolean
   /** False: the file is only on other branches, so GitHub does not know the workflow. */
@@ -72,12 +78,19 @@ export interface Repository {
   branches(): ReadonlyMap<string, string>
   tags(): ReadonlyMap<string, string>
   variables(): ReadonlyMap<string, string>
+  /** What its workflows would see of its secrets, by name. */
+  secrets(): ReadonlyMap<string, string>
   /** Newest first. */
   readonly pulls: readonly Pull[]
   /** A pull request of one commit with these changes, on a branch of its own. */
   pullRequest(options: NewPull): Pull
   /** An issue; answers its number. */
-  issue(title: string, author?: string): number
+  issue(title: string, author?: string, labels?: readonly string[], body?: string): number
+  /** Of an issue or a pull request. */
+  labels(number: number): readonly string[]
+  /** Somebody closes an issue; webhooks tell of it. */
+  closeIssue(number: number, reason?: 'completed' | 'not_planned'): void
+  reopenIssue(number: number): void
   /** Comments on issues and pull requests, oldest first. */
   readonly comments: readonly Comment[]
   /** Somebody comments on an issue or a pull request, the newest issue unless told; webhooks tell of it. */
@@ -132,6 +145,8 @@ export interface Pull {
   /** One more commit; answers its sha. */
   push(message: string, files: FileChanges): string
   close(): void
+  /** Answers the commit that is then on its base. */
+  merge(): string
 }
 
 export interface Run {
@@ -159,6 +174,8 @@ export interface Run {
       readonly conclusion: Conclusion | null
     }[]
   }[]
+  /** As a job of the run would. */
+  upload(made: NewArtifact): void
   /** Freezes the script until `release()`; cancellation and the other acts below still work. */
   hold(): void
   release(): void
@@ -177,6 +194,7 @@ export function createHandles({
   runs,
   shapes,
   tellOfComment,
+  tellOfIssue,
   people,
   ids,
   now,
@@ -184,6 +202,7 @@ export function createHandles({
   readonly runs: Runs
   readonly shapes: Pick<RunShapes, 'runPage'> & Pick<PullShapes, 'pullPage'> & Pick<CommentShapes, 'comment'>
   readonly tellOfComment: (home: RepositoryState, comment: CommentState, action: 'created' | 'edited') => void
+  readonly tellOfIssue: (home: RepositoryState, number: number, action: 'closed' | 'reopened') => void
   readonly people: People
   readonly ids: Ids
   readonly now: () => number
@@ -224,6 +243,7 @@ export function createHandles({
       branches: () => new Map(state.branches),
       tags: () => new Map(state.tags),
       variables: () => new Map(state.variables),
+      secrets: () => new Map([...state.secrets].map(([name, {value}]) => [name, value])),
       get pulls() {
         return state.pulls.map(pull => pullHandle(state, pull))
       },
@@ -231,8 +251,18 @@ export function createHandles({
         people.meet(options.author ?? state.owner)
         return pullHandle(state, openPull(state, options, {ids, now}))
       },
-      issue: (title, author = state.owner) =>
-        openIssue(state, {title, author: people.meet(author).login}, {now}).number,
+      issue: (title, author = state.owner, labels = [], body) =>
+        openIssue(state, {title, author: people.meet(author).login, labels, body: body ?? null}, {now})
+          .number,
+      labels: number => labelsOf(state, number),
+      closeIssue(number, reason = 'completed') {
+        turnIssue(state, number, {state: 'closed', stateReason: reason}, {now})
+        tellOfIssue(state, number, 'closed')
+      },
+      reopenIssue(number) {
+        turnIssue(state, number, {state: 'open', stateReason: 'reopened'}, {now})
+        tellOfIssue(state, number, 'reopened')
+      },
       get comments() {
         return state.comments.map(comment => commentHandle(state, comment))
       },
@@ -339,7 +369,15 @@ export function createHandles({
         }))
       },
       push: (message, files) => pushTo(home, state, {message, files, sha: ids.sha(), at: now()}),
-      close: () => void (state.state = 'closed'),
+      close() {
+        state.state = 'closed'
+        state.closedAt = now()
+      },
+      merge() {
+        const sha = ids.sha()
+        mergePull(home, state, {sha, at: now()})
+        return sha
+      },
     }
   }
 
@@ -380,6 +418,7 @@ export function createHandles({
           })),
         }))
       },
+      upload: made => runs.upload(state, made),
       hold: () => runs.act(state, hold),
       release: () => runs.act(state, release),
       finish: (conclusion = 'success') =>
@@ -420,6 +459,7 @@ function createWorkflow(file: string, options: WorkflowOptions, ids: Ids, create
     createdAt,
     startHeld: options.hold ?? false,
     jobs: (given, attempt) => options.script?.(given, attempt) ?? jobs,
+    artifacts: (given, conclusion) => options.artifacts?.(given, conclusion) ?? [],
     runName(given, actor, ref) {
       if (options.runName) return options.runName(given, actor)
       const github = {actor, ref_name: ref, ref, workflow: definition.name}

@@ -22,12 +22,15 @@ import {createRateLimits} from './rate-limits.ts'
 import {createRecorder, type RecordedRequest, type Recorder} from './recorder.ts'
 import {createRepositories, type RepositoryState} from './repositories.ts'
 import {accountRoutes} from './routes/account.ts'
+import {artifactRoutes} from './routes/artifacts.ts'
 import {commentRoutes} from './routes/comments.ts'
 import {contentRoutes} from './routes/contents.ts'
 import {dispatchRoute, type ApiFlavour} from './routes/dispatch.ts'
+import {issueRoutes} from './routes/issues.ts'
 import {pullRoutes} from './routes/pulls.ts'
 import {repositoryRoutes} from './routes/repository.ts'
 import {runRoutes} from './routes/runs.ts'
+import {secretRoutes} from './routes/secrets.ts'
 import {variableRoutes} from './routes/variables.ts'
 import {createRuns, type RunState} from './runs.ts'
 import {createRunShapes} from './run-shapes.ts'
@@ -111,6 +114,7 @@ export async function startGithubEmulator({
     runs,
     shapes: {...runShapes, ...pullShapes, ...commentShapes},
     tellOfComment,
+    tellOfIssue,
     people,
     ids,
     now,
@@ -120,11 +124,14 @@ export async function startGithubEmulator({
     routes: [
       dispatchRoute({runs, shapes: runShapes, people, flavour: apiFlavour}),
       ...runRoutes({runs, shapes: runShapes, people, origins, signedUrls, now, listingDelayMs}),
+      ...artifactRoutes({runs, shapes: runShapes, origins, signedUrls}),
       ...repositoryRoutes({shapes, pullShapes, people}),
       ...contentRoutes({shapes, ids, now}),
       ...pullRoutes({shapes: pullShapes, people, ids, now}),
+      ...issueRoutes({shapes: commentShapes}),
       ...commentRoutes({shapes: commentShapes, people, ids, now, tell: tellOfComment}),
       ...variableRoutes({now}),
+      ...(await secretRoutes({now})),
       ...accountRoutes({shapes, auth, rateLimits, repositories}),
     ],
     versions: apiFlavour === 'modern' ? ['2022-11-28', '2026-03-10'] : ['2022-11-28'],
@@ -173,6 +180,15 @@ export async function startGithubEmulator({
       comment: commentShapes.comment(repository, comment),
       repository: shapes.fullRepository(repository, 'admin'),
       sender: shapes.user(comment.author),
+    })
+  }
+
+  function tellOfIssue(repository: RepositoryState, number: number, action: 'closed' | 'reopened'): void {
+    webhooks.send('issues', {
+      action,
+      issue: commentShapes.issue(repository, number),
+      repository: shapes.fullRepository(repository, 'admin'),
+      sender: shapes.user(repository.owner),
     })
   }
 

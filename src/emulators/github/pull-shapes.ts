@@ -41,9 +41,9 @@ export function createPullShapes(shapes: Shapes) {
         body: state.body === '' ? null : state.body,
         labels: [],
         created_at: iso(state.createdAt),
-        updated_at: iso(state.createdAt),
-        closed_at: null,
-        merged_at: null,
+        updated_at: iso(state.closedAt ?? state.createdAt),
+        closed_at: state.closedAt === undefined ? null : iso(state.closedAt),
+        merged_at: state.mergedAt === undefined ? null : iso(state.mergedAt),
         draft: state.draft,
         head: side(home, state.head, headOf(home, state), state.fork),
         base: side(home, state.base, state.baseSha),
@@ -55,7 +55,7 @@ export function createPullShapes(shapes: Shapes) {
       const files = differences(home, state)
       return {
         ...this.shortPull(home, state),
-        merged: false,
+        merged: state.mergedAt !== undefined,
         mergeable: true,
         mergeable_state: 'clean',
         comments: 0,

@@ -28,6 +28,7 @@ export interface PullState {
   state: 'open' | 'closed'
   readonly draft: boolean
   readonly author: string
+  labels: readonly string[]
   /** A branch of the repository, or of the fork. */
   readonly head: string
   /** `owner/name`; its commits are reached by no branch of the repository. */
@@ -38,6 +39,8 @@ export interface PullState {
   /** Where the branches parted. */
   readonly baseSha: string
   readonly createdAt: number
+  closedAt: number | undefined
+  mergedAt: number | undefined
   readonly reviews: ReviewState[]
 }
 
@@ -48,6 +51,7 @@ export interface NewPull {
   readonly body?: string
   readonly author?: string
   readonly draft?: boolean
+  readonly labels?: readonly string[]
   /** Created with `files`, unless it is there. */
   readonly head: string
   readonly base?: string
@@ -90,12 +94,15 @@ export function openPull(
     state: 'open',
     draft: options.draft ?? false,
     author,
+    labels: options.labels ?? [],
     head,
     fork,
     lastHead: commit.sha,
     base,
     baseSha,
     createdAt: now(),
+    closedAt: undefined,
+    mergedAt: undefined,
     reviews: [],
   }
   repository.pulls.unshift(pull)
@@ -117,6 +124,26 @@ export function pushTo(
   else addCommitOn(repository, pull.lastHead, commit, files)
   pull.lastHead = sha
   return sha
+}
+
+/** As somebody would on the web page: what it changes is in its base from then on, as one commit. */
+export function mergePull(
+  repository: RepositoryState,
+  pull: PullState,
+  {sha, at}: {readonly sha: string; readonly at: number},
+): void {
+  if (pull.state !== 'open') throw new Error(`Pull request ${pull.number} is closed`)
+  const files = Object.fromEntries(
+    differences(repository, pull).map(({filename, status, text}) => [
+      filename,
+      status === 'removed' ? null : text,
+    ]),
+  )
+  const message = `${pull.title} (#${pull.number})`
+  addCommit(repository, pull.base, {sha, message, author: pull.author, at}, files)
+  pull.state = 'closed'
+  pull.closedAt = at
+  pull.mergedAt = at
 }
 
 /** Whether it is this pull request that has the commit, or brought it: its branch leads to it, and its base did not. */

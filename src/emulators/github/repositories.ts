@@ -1,3 +1,5 @@
+import type {NewArtifact} from './artifacts.ts'
+import type {Conclusion} from './attempt.ts'
 import type {CommentState, IssueState} from './comments.ts'
 import type {Ids} from './ids.ts'
 import type {PullState} from './pulls.ts'
@@ -33,8 +35,16 @@ export interface WorkflowState {
   /** Its runs start held (see `Progress.heldAt`). */
   readonly startHeld: boolean
   jobs(inputs: Readonly<Record<string, string>>, attempt: number): readonly JobScript[]
+  /** What its runs have uploaded when they end. */
+  artifacts(inputs: Readonly<Record<string, string>>, conclusion: Conclusion): readonly NewArtifact[]
   runName(inputs: Readonly<Record<string, string>>, actor: string, ref: string): string | undefined
   runCount: number
+}
+
+export interface SecretState {
+  readonly value: string
+  readonly createdAt: number
+  readonly updatedAt: number
 }
 
 export interface RepositoryState {
@@ -61,6 +71,8 @@ export interface RepositoryState {
   readonly comments: CommentState[]
   /** Of its workflows: name in capitals → value. */
   readonly variables: Map<string, string>
+  /** Of its workflows, as opened with the repository's own key. */
+  readonly secrets: Map<string, SecretState>
 }
 
 export interface Repositories {
@@ -109,6 +121,7 @@ export function createRepositories({
         issues: [],
         comments: [],
         variables: new Map(),
+        secrets: new Map(),
       }
       repositories.set(fullName.toLowerCase(), repository)
       addCommit(repository, defaultBranch, {

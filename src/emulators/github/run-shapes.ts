@@ -1,5 +1,6 @@
 /** Workflows, runs and jobs as GitHub's JSON, checked against octokit's types. */
 import type {Octokit} from 'octokit'
+import type {ArtifactState} from './artifacts.ts'
 import {latest, type Attempt, type JobState} from './attempt.ts'
 import type {RepositoryState, WorkflowState} from './repositories.ts'
 import type {RunState} from './runs.ts'
@@ -8,6 +9,7 @@ import {iso, mailOf, nodeId, treeOf, type Data, type Shapes} from './shapes.ts'
 type Actions = Octokit['rest']['actions']
 type RunJson = Data<Actions['getWorkflowRun']>
 type JobJson = Data<Actions['getJobForWorkflowRun']>
+type ArtifactJson = Data<Actions['getArtifact']>
 type WorkflowJson = Data<Actions['getWorkflow']>
 
 export type RunShapes = ReturnType<typeof createRunShapes>
@@ -91,6 +93,30 @@ export function createRunShapes({user, repository, repoUrl, pageUrl}: Shapes) {
         },
         repository: repository(home),
         head_repository: repository(home),
+      }
+    },
+
+    artifact(run: RunState, artifact: ArtifactState): ArtifactJson {
+      const address = `${repoUrl(run.repository)}/actions/artifacts/${artifact.id}`
+      return {
+        id: artifact.id,
+        node_id: nodeId('Artifact', artifact.id),
+        name: artifact.name,
+        size_in_bytes: artifact.zip.length,
+        url: address,
+        archive_download_url: `${address}/zip`,
+        expired: artifact.expired,
+        digest: artifact.digest,
+        created_at: iso(artifact.createdAt),
+        updated_at: iso(artifact.createdAt),
+        expires_at: iso(artifact.expiresAt),
+        workflow_run: {
+          id: run.id,
+          repository_id: run.repository.id,
+          head_repository_id: run.repository.id,
+          head_branch: run.branch,
+          head_sha: run.headSha,
+        },
       }
     },
 

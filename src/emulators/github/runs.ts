@@ -1,3 +1,4 @@
+import {createArtifact, type ArtifactState, type NewArtifact} from './artifacts.ts'
 import type {Changes} from './changes.ts'
 import type {Ids} from './ids.ts'
 import {latest, planJobs, type Conclusion, type JobState, type Progress, type Transition} from './attempt.ts'
@@ -20,6 +21,8 @@ export interface RunState extends Progress {
   readonly displayTitle: string
   readonly concurrencyGroup?: string
   readonly createdAt: number
+  /** Newest first. */
+  readonly artifacts: ArtifactState[]
 }
 
 interface NewRun {
@@ -42,6 +45,9 @@ export interface Runs {
   ): RunState
   find(id: number): RunState | undefined
   job(id: number): {readonly run: RunState; readonly job: JobState} | undefined
+  artifact(id: number): {readonly run: RunState; readonly artifact: ArtifactState} | undefined
+  /** As a job of the run would. */
+  upload(run: RunState, made: NewArtifact): void
   /** Brings every run up to the present; call before reading one. */
   settle(): void
   /** Applies an outside act to a run that is up to date, at the present moment. */
@@ -83,7 +89,11 @@ export function createRuns({
   function play(run: RunState, transitions: Iterable<Transition>): void {
     for (const transition of transitions) {
       if (transition.of === 'run') {
-        if (transition.action === 'completed') live.delete(run)
+        if (transition.action === 'completed') {
+          live.delete(run)
+          for (const made of run.workflow.artifacts(run.inputs, run.conclusion ?? 'success'))
+            upload(run, made)
+        }
         observe(run, transition)
         changes.emit({kind: 'run', runId: run.id, action: transition.action})
         if (transition.action === 'completed') beginNextOfGroup(run, transition.at)
@@ -92,6 +102,10 @@ export function createRuns({
         changes.emit({kind: 'job', runId: run.id, job: transition.job.script.name, action: transition.action})
       }
     }
+  }
+
+  function upload(run: RunState, made: NewArtifact): void {
+    run.artifacts.unshift(createArtifact(made, {ids, at: now()}))
   }
 
   function wakeAtNextDue(): void {
@@ -155,6 +169,7 @@ export function createRuns({
       conclusion: null,
       speed,
       heldMs: 0,
+      artifacts: [],
       attempts: [
         {
           number: 1,
@@ -175,6 +190,14 @@ export function createRuns({
     settle,
     act,
     find: id => all.get(id),
+    artifact(id) {
+      for (const run of all.values()) {
+        const artifact = run.artifacts.find(one => one.id === id)
+        if (artifact) return {run, artifact}
+      }
+      return undefined
+    },
+    upload,
     job(id) {
       for (const run of all.values()) {
         const job = run.attempts.flatMap(attempt => attempt.jobs).find(one => one.id === id)

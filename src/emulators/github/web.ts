@@ -6,8 +6,8 @@ import type {RunState, Runs} from './runs.ts'
 import {iso} from './shapes.ts'
 
 /**
- * What is not the API: the pages behind `html_url`, and the storage host behind a log's signed address. It
- * listens on an origin of its own, as on GitHub, so a client that follows the redirect drops its credentials.
+ * What is not the API: the pages behind `html_url`, and the storage host behind the signed addresses of
+ * logs and artifacts. It listens on an origin of its own, as on GitHub, so a client that follows the redirect drops its credentials.
  */
 export function createWeb({
   repositories,
@@ -31,6 +31,19 @@ export function createWeb({
       const job = runs.job(Number.parseInt(request.params.file, 10))?.job
       if (!job) return reply.code(404).send('BlobNotFound')
       return reply.type('text/plain; charset=utf-8').send(renderLog(job))
+    },
+  )
+
+  server.get<{Params: {file: string}; Querystring: Record<string, string>}>(
+    '/artifacts/:file',
+    (request, reply) => {
+      if (request.headers.authorization) return reply.code(400).send('InvalidAuthenticationInfo')
+      const path = request.url.split('?')[0] ?? ''
+      if (signedUrls.check(path, request.query) !== 'good')
+        return reply.code(403).send('AuthenticationFailed')
+      const artifact = runs.artifact(Number.parseInt(request.params.file, 10))?.artifact
+      if (!artifact) return reply.code(404).send('BlobNotFound')
+      return reply.type('application/zip').send(Buffer.from(artifact.zip))
     },
   )
 

@@ -1,3 +1,5 @@
+import {createArmed} from '../shared/armed.ts'
+
 export const MAIL_FAULTS = ['refuse', 'dropBeforeData', 'dropAfterData', 'slow'] as const
 
 /** Something that goes wrong with the next mails, or sessions. */
@@ -24,21 +26,11 @@ export interface MailFault {
 
 export type MailFaults = ReturnType<typeof createMailFaults>
 
-/** The faults still to come, in the order they were asked for. */
 export function createMailFaults() {
-  const armed: {readonly fault: MailFault; left: number}[] = []
-  const take = (fits: (fault: MailFault) => boolean): MailFault | undefined => {
-    const entry = armed.find(({fault, left}) => left > 0 && fits(fault))
-    if (entry) entry.left--
-    return entry?.fault
-  }
+  const {add, take} = createArmed<MailFault>()
   return {
     /** Arms a fault; the answer disarms it. */
-    add: (fault: MailFault): (() => void) => {
-      const entry = {fault, left: fault.times ?? 1}
-      armed.push(entry)
-      return () => void (entry.left = 0)
-    },
+    add,
     /** The refusal that this moment has to suffer, used up by asking. */
     refusalAt: (stage: NonNullable<MailFault['stage']>, recipient?: string) =>
       take(

@@ -15,7 +15,7 @@ export type Sent =
   /** The interaction or message is no more: late, expired, deleted. Asking again can't help; another way may. */
   | {readonly kind: 'gone'; readonly reason: string}
   /** Discord understood and declined: no access, malformed. */
-  | {readonly kind: 'refused'; readonly reason: string}
+  | {readonly kind: 'refused'; readonly reason: string; readonly code?: number}
   /** It may or may not have arrived. */
   | {readonly kind: 'failed'; readonly reason: string}
 
@@ -45,7 +45,8 @@ export interface DiscordApiOptions {
 const FORGETFUL = {handlerSweepInterval: 60_000, hashSweepInterval: 600_000, hashLifetime: 900_000} as const
 
 export function createDiscordApi({apiUrl, applicationId, token}: DiscordApiOptions) {
-  // Retrying an edit, or a post that carries an enforced nonce, is harmless; nothing else goes through here.
+  // Retrying an edit, a post that carries an enforced nonce, or a thread on a message is harmless; nothing else goes
+  // through here.
   const rest = new REST({api: apiUrl, retries: 1, timeout: 8000, ...FORGETFUL}).setToken(token)
   // An acknowledgement has 3 s in all: a first try, and a second if that one went astray.
   const urgent = new REST({api: apiUrl, retries: 1, timeout: 1200, ...FORGETFUL})
@@ -154,6 +155,27 @@ export function createDiscordApi({apiUrl, applicationId, token}: DiscordApiOptio
       }
     },
 
+    /**
+     * Opens a thread on a message; `sent` with the thread's id, also where the message has one already. Refused where we
+     * may not, or where threads can't be.
+     */
+    async startThread(
+      channelId: string,
+      messageId: string,
+      thread: {readonly name: string; readonly archiveAfterMinutes: 60 | 1440 | 4320 | 10_080},
+    ): Promise<Sent> {
+      const sent = await say(() =>
+        rest.post(Routes.threads(channelId, messageId), {
+          body: {name: thread.name.slice(0, 100), auto_archive_duration: thread.archiveAfterMinutes},
+          signal: limit(),
+        }),
+      )
+      // A thread on a message has the message's id.
+      return sent.kind === 'refused' && sent.code === RESTJSONErrorCodes.ThreadAlreadyCreatedForMessage
+        ? {kind: 'sent', messageId}
+        : sent
+    },
+
     editMessage(channelId: string, messageId: string, body: MessageBody): Promise<Sent> {
       return say(() => rest.patch(Routes.channelMessage(channelId, messageId), {body, signal: limit()}))
     },
@@ -221,7 +243,7 @@ function failure(error: unknown): Exclude<Sent, {kind: 'sent'}> {
     const code = Number(error.code)
     if (GONE.has(code)) return {kind: 'gone', reason: describe(error)}
     if (error.status >= 400 && error.status < 500 && error.status !== 429)
-      return {kind: 'refused', reason: describe(error)}
+      return {kind: 'refused', reason: describe(error), code}
   }
   return {kind: 'failed', reason: describe(error)}
 }

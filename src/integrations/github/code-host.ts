@@ -20,6 +20,18 @@ export interface CodeHost {
   run(query: {readonly repository: string; readonly runId: string}): Promise<Look<RunDetail>>
   /** The plain-text log of a finished job, its last 512 KiB. */
   jobLog(query: {readonly repository: string; readonly jobId: string}): Promise<Look<string>>
+  /** What a run left behind under that name, newest first, at most 100. */
+  artifacts(query: {
+    readonly repository: string
+    readonly runId: string
+    readonly name: string
+  }): Promise<Look<readonly ArtifactSummary[]>>
+  /** An artifact as the zip it is kept as; `refused` when it holds more than `mostBytes`, `missing` once it has expired. */
+  artifactZip(query: {
+    readonly repository: string
+    readonly artifactId: string
+    readonly mostBytes: number
+  }): Promise<Look<Uint8Array>>
   cancel(query: {
     readonly repository: string
     readonly runId: string
@@ -96,6 +108,14 @@ export interface RunSummary {
 
 export interface RunDetail extends RunSummary {
   readonly jobs: readonly JobDetail[]
+}
+
+export interface ArtifactSummary {
+  readonly id: string
+  /** Of the zip. */
+  readonly bytes: number
+  /** Its zip is gone. */
+  readonly expired: boolean
 }
 
 export interface JobDetail {

@@ -46,6 +46,11 @@ const jobs = z.object({
     }),
   ),
 })
+const artifacts = z.object({
+  artifacts: z.array(
+    z.object({id, size_in_bytes: z.number(), expired: z.boolean(), created_at: optionalInstant}),
+  ),
+})
 const dispatched = z.object({workflow_run_id: id, html_url: z.string()})
 const refs = z.array(z.object({ref: z.string()}))
 
@@ -146,6 +151,39 @@ export async function createOctokitCodeHost(options: GithubClientOptions): Promi
           {raw: true},
         )
         return {kind: 'seen', value: await tail(answer.data)}
+      } catch (error) {
+        return unread(github.failureOf(error))
+      }
+    },
+
+    async artifacts({repository, runId, name}) {
+      const look = await read(
+        'GET /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts',
+        {...split(repository), run_id: runId, name, per_page: 100},
+        artifacts,
+      )
+      return mapLook(look, value =>
+        value.artifacts
+          .toSorted((a, b) => (b.created_at ?? 0) - (a.created_at ?? 0))
+          .map(({id: artifactId, size_in_bytes, expired}) => ({
+            id: artifactId,
+            bytes: size_in_bytes,
+            expired,
+          })),
+      )
+    },
+
+    async artifactZip({repository, artifactId, mostBytes}) {
+      try {
+        const answer = await github.send(
+          'GET /repos/{owner}/{repo}/actions/artifacts/{artifact_id}/{archive_format}',
+          {...split(repository), artifact_id: Number(artifactId), archive_format: 'zip'},
+          {raw: true},
+        )
+        const value = await upTo(mostBytes, answer.data as AsyncIterable<Uint8Array>)
+        return value
+          ? {kind: 'seen', value}
+          : {kind: 'refused', reason: `It holds more than ${mostBytes} bytes.`}
       } catch (error) {
         return unread(github.failureOf(error))
       }
@@ -274,4 +312,17 @@ async function tail(body: unknown): Promise<string> {
     if (kept.length > 2 * LOG_TAIL_BYTES) kept = kept.subarray(-LOG_TAIL_BYTES)
   }
   return kept.subarray(-LOG_TAIL_BYTES).toString('utf8')
+}
+
+/** All of a body, or undefined when there is more of it; the rest is not waited for. */
+async function upTo(mostBytes: number, body: AsyncIterable<Uint8Array>): Promise<Uint8Array | undefined> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.length
+    // Leaving the loop ends the download.
+    if (size > mostBytes) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
 }

@@ -1,6 +1,16 @@
 import {z} from 'zod'
 import {mapLook, openGithubClient, split, type GithubClientOptions} from './client.ts'
-import type {ChangedFile, Comment, Commit, PullRequest, RepositoryHost, Review} from './repository-host.ts'
+import type {
+  ChangedFile,
+  Comment,
+  Commit,
+  FullIssue,
+  Issue,
+  MergedPullRequest,
+  PullRequest,
+  RepositoryHost,
+  Review,
+} from './repository-host.ts'
 
 const MOST_FILES = 3000
 const MOST_REVIEWS = 1000
@@ -9,6 +19,10 @@ const MOST_PULLS_OF_COMMIT = 10
 /** What GitHub lists of a comparison. */
 const MOST_COMPARED_FILES = 300
 const MOST_COMMENTS = 500
+const MOST_OPEN_ISSUES = 300
+const MOST_CHANGED_ISSUES = 500
+const MOST_ISSUES = 3000
+const MOST_COMMITS_OF_FILE = 20
 
 const id = z.union([z.number(), z.bigint(), z.string()]).transform(String)
 const login = z
@@ -24,6 +38,7 @@ const branches = z.array(z.object({name: z.string()})).transform(list => list.ma
 const workflows = z
   .object({workflows: z.array(z.object({path: z.string()}))})
   .transform(seen => seen.workflows.map(({path}) => path.split('/').at(-1) ?? path))
+const workflowState = z.object({state: z.string()}).transform(({state}) => state)
 const checks = z
   .object({
     check_runs: z.array(
@@ -89,6 +104,19 @@ const pull = z
     deletions: seen.deletions,
     changedFiles: seen.changed_files,
   }))
+const closedPull = z
+  .object({
+    number: z.number(),
+    html_url: z.string(),
+    title: z.string(),
+    user: login,
+    merged_at: z.string().nullish(),
+  })
+  .transform(({merged_at, html_url, user, ...seen}): MergedPullRequest | undefined =>
+    typeof merged_at === 'string'
+      ? {...seen, url: html_url, author: user, mergedAt: Date.parse(merged_at)}
+      : undefined,
+  )
 const file = z
   .object({
     filename: z.string(),
@@ -113,6 +141,53 @@ const review = z
     author: seen.user,
     state: seen.state,
   }))
+const issue = z
+  .object({
+    number: z.number(),
+    html_url: z.string(),
+    title: z.string(),
+    state: z.enum(['open', 'closed']),
+    state_reason: z.string().nullish(),
+    // Pull requests are listed among the issues, with this.
+    pull_request: z.unknown().optional(),
+  })
+  .transform((seen): Issue | undefined =>
+    (seen.pull_request ?? null) === null
+      ? {
+          number: seen.number,
+          url: seen.html_url,
+          title: seen.title,
+          state: seen.state,
+          reason: seen.state_reason ?? null,
+        }
+      : undefined,
+  )
+const fullIssue = z
+  .object({
+    number: z.number(),
+    html_url: z.string(),
+    title: z.string(),
+    state: z.enum(['open', 'closed']),
+    state_reason: z.string().nullish(),
+    body: z.string().nullish(),
+    user: login,
+    labels: z.array(z.union([z.string(), z.object({name: z.string().nullish()})])),
+    pull_request: z.unknown().optional(),
+  })
+  .transform((seen): FullIssue | undefined =>
+    (seen.pull_request ?? null) === null
+      ? {
+          number: seen.number,
+          url: seen.html_url,
+          title: seen.title,
+          state: seen.state,
+          reason: seen.state_reason ?? null,
+          body: seen.body ?? '',
+          author: seen.user,
+          labels: seen.labels.flatMap(label => (typeof label === 'string' ? label : (label.name ?? []))),
+        }
+      : undefined,
+  )
 const comment = z
   .object({
     id,
@@ -163,6 +238,12 @@ const comparison = z
     truncated: seen.files.length >= MOST_COMPARED_FILES,
   }))
 const variable = z.object({value: z.string()}).transform(({value}) => value)
+const secret = z
+  .object({updated_at: z.iso.datetime({offset: true})})
+  .transform(seen => ({updatedAt: Date.parse(seen.updated_at)}))
+const secretsKey = z
+  .object({key_id: z.string(), key: z.string()})
+  .transform(({key_id, key}) => ({keyId: key_id, key}))
 
 /** The repository host over GitHub's REST API, by token or as an installed GitHub App. */
 export async function createOctokitRepositoryHost(options: GithubClientOptions): Promise<RepositoryHost> {
@@ -181,6 +262,14 @@ export async function createOctokitRepositoryHost(options: GithubClientOptions):
 
     commit: ({repository: name, ref: of, signal}) =>
       github.read('GET /repos/{owner}/{repo}/commits/{ref}', {...split(name), ref: of}, commit, {signal}),
+
+    commitsOfFile: ({repository: name, path, signal}) =>
+      github.read(
+        'GET /repos/{owner}/{repo}/commits',
+        {...split(name), path, per_page: MOST_COMMITS_OF_FILE},
+        z.array(commit),
+        {signal},
+      ),
 
     compare: ({repository: name, base, head, signal}) =>
       github.read(
@@ -213,6 +302,14 @@ export async function createOctokitRepositoryHost(options: GithubClientOptions):
 
     createRef: ({repository: name, ref: full, sha, signal}) =>
       github.write('POST /repos/{owner}/{repo}/git/refs', {...split(name), ref: full, sha}, nothing, signal),
+
+    workflowState: ({repository: name, workflow, signal}) =>
+      github.read(
+        'GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}',
+        {...split(name), workflow_id: workflow},
+        workflowState,
+        {signal},
+      ),
 
     workflows: ({repository: name, signal}) =>
       github.read('GET /repos/{owner}/{repo}/actions/workflows', {...split(name), per_page: 100}, workflows, {
@@ -304,6 +401,29 @@ export async function createOctokitRepositoryHost(options: GithubClientOptions):
         },
       ),
 
+    pullRequestsFrom: ({repository: name, branch, signal}) =>
+      github.read(
+        'GET /repos/{owner}/{repo}/pulls',
+        {...split(name), state: 'all', head: `${split(name).owner}:${branch}`, per_page: 100},
+        z.array(pull),
+        {signal},
+      ),
+
+    async mergedPullRequests({repository: name, count, signal}) {
+      const look = await github.read(
+        'GET /repos/{owner}/{repo}/pulls',
+        {...split(name), state: 'closed', sort: 'updated', direction: 'desc', per_page: 100},
+        z.array(closedPull),
+        {signal, remember: false},
+      )
+      return mapLook(look, seen =>
+        seen
+          .filter(one => one !== undefined)
+          .sort((one, other) => other.mergedAt - one.mergedAt)
+          .slice(0, count),
+      )
+    },
+
     createPullRequest: ({repository: name, title, body, head, base, signal}) =>
       github.write(
         'POST /repos/{owner}/{repo}/pulls',
@@ -322,10 +442,10 @@ export async function createOctokitRepositoryHost(options: GithubClientOptions):
       return mapLook(look, ({items}) => items)
     },
 
-    createReview: ({repository: name, number, sha, body, signal}) =>
+    createReview: ({repository: name, number, sha, body, event = 'COMMENT', signal}) =>
       github.write(
         'POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews',
-        {...split(name), pull_number: number, commit_id: sha, body, event: 'COMMENT'},
+        {...split(name), pull_number: number, commit_id: sha, body, event},
         review,
         signal,
       ),
@@ -337,6 +457,56 @@ export async function createOctokitRepositoryHost(options: GithubClientOptions):
         review,
         signal,
       ),
+
+    async openIssues({repository: name, label, signal}) {
+      const look = await github.readAll(
+        'GET /repos/{owner}/{repo}/issues',
+        {...split(name), state: 'open', labels: label, sort: 'created', direction: 'asc'},
+        z.array(issue),
+        {signal, most: MOST_OPEN_ISSUES, remember: false},
+      )
+      return mapLook(look, ({items, complete}) => ({
+        items: items.filter(one => one !== undefined),
+        complete,
+      }))
+    },
+
+    async issuesInFull({repository: name, signal}) {
+      const look = await github.readAll(
+        'GET /repos/{owner}/{repo}/issues',
+        {...split(name), state: 'open', sort: 'created', direction: 'asc'},
+        z.array(fullIssue),
+        {signal, most: MOST_ISSUES, remember: false},
+      )
+      return mapLook(look, ({items, complete}) => ({
+        items: items.filter(one => one !== undefined),
+        complete,
+      }))
+    },
+
+    addLabels: ({repository: name, number, labels, signal}) =>
+      github.write(
+        'POST /repos/{owner}/{repo}/issues/{issue_number}/labels',
+        {...split(name), issue_number: number, labels},
+        nothing,
+        signal,
+      ),
+
+    async issuesChanged({repository: name, since, signal}) {
+      const look = await github.readAll(
+        'GET /repos/{owner}/{repo}/issues',
+        {
+          ...split(name),
+          state: 'all',
+          since: new Date(since).toISOString(),
+          sort: 'updated',
+          direction: 'desc',
+        },
+        z.array(issue),
+        {signal, most: MOST_CHANGED_ISSUES},
+      )
+      return mapLook(look, ({items}) => items.filter(one => one !== undefined))
+    },
 
     async comments({repository: name, since, signal}) {
       const look = await github.readAll(
@@ -366,6 +536,14 @@ export async function createOctokitRepositoryHost(options: GithubClientOptions):
         signal,
       ),
 
+    updateComment: ({repository: name, id: of, body, signal}) =>
+      github.write(
+        'PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}',
+        {...split(name), comment_id: Number(of), body},
+        comment,
+        signal,
+      ),
+
     variable: ({repository: name, name: of, signal}) =>
       github.read(
         'GET /repos/{owner}/{repo}/actions/variables/{name}',
@@ -388,6 +566,36 @@ export async function createOctokitRepositoryHost(options: GithubClientOptions):
       github.write(
         'PATCH /repos/{owner}/{repo}/actions/variables/{name}',
         {...split(name), name: of, value},
+        nothing,
+        signal,
+      ),
+
+    deleteVariable: ({repository: name, name: of, signal}) =>
+      github.write(
+        'DELETE /repos/{owner}/{repo}/actions/variables/{name}',
+        {...split(name), name: of},
+        nothing,
+        signal,
+      ),
+
+    secret: ({repository: name, name: of, signal}) =>
+      github.read(
+        'GET /repos/{owner}/{repo}/actions/secrets/{secret_name}',
+        {...split(name), secret_name: of},
+        secret,
+        {signal, remember: false},
+      ),
+
+    secretsKey: ({repository: name, signal}) =>
+      github.read('GET /repos/{owner}/{repo}/actions/secrets/public-key', split(name), secretsKey, {
+        signal,
+        remember: false,
+      }),
+
+    putSecret: ({repository: name, name: of, keyId, encrypted, signal}) =>
+      github.write(
+        'PUT /repos/{owner}/{repo}/actions/secrets/{secret_name}',
+        {...split(name), secret_name: of, encrypted_value: encrypted, key_id: keyId},
         nothing,
         signal,
       ),

@@ -14,6 +14,8 @@ export interface RepositoryHost {
   createRef(change: Query & {readonly ref: string; readonly sha: string}): Promise<Look<null>>
   /** The commit that a branch, a tag or a (short) commit id means; `missing` or `refused` when it means none. */
   commit(query: Query & {readonly ref: string}): Promise<Look<Commit>>
+  /** The last commits of the default branch that changed a file, newest first, at most 20. */
+  commitsOfFile(query: Query & {readonly path: string}): Promise<Look<readonly Commit[]>>
   /** From where two commits parted to `head`: GitHub shows 250 commits and 300 files at most. */
   compare(query: Query & {readonly base: string; readonly head: string}): Promise<Look<Comparison>>
   /** The pull requests that brought a commit, at most 10. */
@@ -21,6 +23,8 @@ export interface RepositoryHost {
   /** The commit that a tag points at. */
   tagTarget(query: Query & {readonly tag: string}): Promise<Look<string>>
 
+  /** Of a workflow that GitHub knows: `active`, or how it is disabled. */
+  workflowState(query: Query & {readonly workflow: string}): Promise<Look<string>>
   /** The workflows GitHub knows, by their files' names: those on the default branch. */
   workflows(query: Query): Promise<Look<readonly string[]>>
   /** What any app checked of a commit, at most 300. */
@@ -48,6 +52,10 @@ export interface RepositoryHost {
   ): Promise<Look<{readonly items: readonly ChangedFile[]; readonly complete: boolean}>>
   /** Open pull requests, newest first, at most 100. */
   openPullRequests(query: Query): Promise<Look<readonly PullRequest[]>>
+  /** Those of this branch of the repository itself, open or not, newest first, at most 100. */
+  pullRequestsFrom(query: Query & {readonly branch: string}): Promise<Look<readonly PullRequest[]>>
+  /** What was merged last, newest first, of the 100 pull requests that were closed or talked about last. */
+  mergedPullRequests(query: Query & {readonly count: number}): Promise<Look<readonly MergedPullRequest[]>>
   createPullRequest(
     change: Query & {
       readonly title: string
@@ -59,13 +67,33 @@ export interface RepositoryHost {
 
   /** Submitted reviews, oldest first. */
   reviews(query: Query & {readonly number: number}): Promise<Look<readonly Review[]>>
-  /** A comment on the whole: neither an approval nor a request for changes. */
+  /** On the whole. A comment, neither an approval nor a request for changes, unless told. */
   createReview(
-    change: Query & {readonly number: number; readonly sha: string; readonly body: string},
+    change: Query & {
+      readonly number: number
+      readonly sha: string
+      readonly body: string
+      readonly event?: ReviewEvent
+    },
   ): Promise<Look<Review>>
   updateReview(
     change: Query & {readonly number: number; readonly id: string; readonly body: string},
   ): Promise<Look<Review>>
+
+  /** Open issues that carry the label, oldest first, without pull requests; at most 300. */
+  openIssues(
+    query: Query & {readonly label: string},
+  ): Promise<Look<{readonly items: readonly Issue[]; readonly complete: boolean}>>
+  /** All open issues with their texts, oldest first, without pull requests; of issues and pull requests at most 3,000. */
+  issuesInFull(
+    query: Query,
+  ): Promise<Look<{readonly items: readonly FullIssue[]; readonly complete: boolean}>>
+  /** On an issue or a pull request. Those it has stay; those the repository does not know are made. */
+  addLabels(
+    change: Query & {readonly number: number; readonly labels: readonly string[]},
+  ): Promise<Look<null>>
+  /** Issues in any state that changed since then, the last change first, without pull requests; at most 500. */
+  issuesChanged(query: Query & {readonly since: number}): Promise<Look<readonly Issue[]>>
 
   /** Comments on any issue or pull request that were written or edited since then, oldest first, at most 500. */
   comments(query: Query & {readonly since: number}): Promise<Look<readonly Comment[]>>
@@ -75,11 +103,23 @@ export interface RepositoryHost {
   ): Promise<Look<readonly Comment[]>>
   /** On an issue or a pull request. */
   createComment(change: Query & {readonly number: number; readonly body: string}): Promise<Look<Comment>>
+  /** `refused` where it is not ours. */
+  updateComment(change: Query & {readonly id: string; readonly body: string}): Promise<Look<Comment>>
 
   /** A variable of the repository's workflows; `missing` when there is none of that name. */
   variable(query: Query & {readonly name: string}): Promise<Look<string>>
   createVariable(change: Query & {readonly name: string; readonly value: string}): Promise<Look<null>>
   updateVariable(change: Query & {readonly name: string; readonly value: string}): Promise<Look<null>>
+  deleteVariable(change: Query & {readonly name: string}): Promise<Look<null>>
+
+  /** What GitHub shows of a secret of the repository's workflows; `missing` when there is none of that name. */
+  secret(query: Query & {readonly name: string}): Promise<Look<{readonly updatedAt: number}>>
+  /** What secrets of this repository are sealed with: see sealed-box.ts. */
+  secretsKey(query: Query): Promise<Look<{readonly keyId: string; readonly key: string}>>
+  /** Creates or replaces it. */
+  putSecret(
+    change: Query & {readonly name: string; readonly keyId: string; readonly encrypted: string},
+  ): Promise<Look<null>>
 
   /** Where people open it, without a slash at the end: `https://github.com`. */
   readonly htmlUrl: string
@@ -149,6 +189,15 @@ export interface PullRequest {
   readonly changedFiles: number
 }
 
+export interface MergedPullRequest {
+  readonly number: number
+  readonly url: string
+  readonly title: string
+  readonly author: string
+  /** Milliseconds since the epoch. */
+  readonly mergedAt: number
+}
+
 export interface ChangedFile {
   readonly path: string
   readonly status: 'added' | 'removed' | 'modified' | 'renamed' | 'copied' | 'changed' | 'unchanged'
@@ -156,6 +205,22 @@ export interface ChangedFile {
   readonly deletions: number
   /** Unified diff without its head; absent for binary and very large changes. */
   readonly patch?: string
+}
+
+export interface Issue {
+  readonly number: number
+  readonly url: string
+  readonly title: string
+  readonly state: 'open' | 'closed'
+  /** Why it is closed, such as `completed` or `not_planned`; null where GitHub does not say. */
+  readonly reason: string | null
+}
+
+export interface FullIssue extends Issue {
+  readonly body: string
+  /** The login; `ghost` where the account is gone. */
+  readonly author: string
+  readonly labels: readonly string[]
 }
 
 export interface Comment {
@@ -169,6 +234,8 @@ export interface Comment {
   /** It is not what its author wrote at first. */
   readonly edited: boolean
 }
+
+export type ReviewEvent = 'COMMENT' | 'APPROVE' | 'REQUEST_CHANGES'
 
 export interface Review {
   readonly id: string

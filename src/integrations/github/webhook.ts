@@ -36,6 +36,22 @@ export function runHint(event: string, payload: unknown): RunHint | undefined {
   return undefined
 }
 
+const issueEvent = z.object({
+  issue: z.object({number: z.int().positive()}),
+  repository: z.object({full_name: z.string().max(200)}),
+})
+
+/** The issue that was closed, reopened or otherwise changed; undefined for other events. */
+export function issueHint(
+  event: string,
+  payload: unknown,
+): {readonly repository: string; readonly number: number} | undefined {
+  const parsed = event === 'issues' ? issueEvent.safeParse(payload) : undefined
+  return parsed?.success
+    ? {repository: storable(parsed.data.repository.full_name), number: parsed.data.issue.number}
+    : undefined
+}
+
 const writtenComment = z.object({
   action: z.literal('created'),
   comment: z.object({body: z.string()}),

@@ -16,6 +16,8 @@ export const STATES = {
   task_completed: 'success',
   task_failed: 'failure',
   agent_error: 'error',
+  service_down: 'failure',
+  service_up: 'success',
 } as const satisfies Record<NoticeEvent, ReplyState>
 
 /** What somebody wrote, or why it failed, raw: `note`, `reason` or `error` of the notice's data. */

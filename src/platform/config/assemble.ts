@@ -9,11 +9,12 @@ import type {
   RiskLevel,
   SmtpConfig,
   Target,
+  ToolsConfig,
 } from './config.ts'
 import {SECRETS, type Environment} from './environment.ts'
 import {deepFreeze, frozenMap, frozenSet, present} from './frozen.ts'
 import type {Variables} from './secrets.ts'
-import {tokenVariables, type SignalboxFile} from './signalbox-file.ts'
+import {DIAGNOSE_DEFAULTS, SHIP_DEFAULTS, tokenVariables, type SignalboxFile} from './signalbox-file.ts'
 
 interface Parts {
   readonly environment: Environment
@@ -42,6 +43,7 @@ export function assembleConfig({environment: e, file, values, cwd}: Parts): Conf
     admin: {userIds: e.ADMIN_USER_IDS, roleIds: e.ADMIN_ROLE_IDS, allowSecretWrites: e.ALLOW_SECRET_WRITES},
     urls: present({
       allowedDomains: e.ALLOWED_DOMAINS,
+      allowLocal: e.SAFE_LOCAL,
       frontendBase: e.FRONTEND_BASE_URL,
       apiBase: e.API_BASE_URL,
     }),
@@ -59,6 +61,12 @@ export function assembleConfig({environment: e, file, values, cwd}: Parts): Conf
       breakGlass: file.approvals.breakGlass,
     }),
     targets: targets(file, e.GITHUB_REPOSITORY),
+    qa: file.qa,
+    diagnose: present({
+      ...(file.diagnose ?? DIAGNOSE_DEFAULTS),
+      repository: file.diagnose?.repository ?? e.GITHUB_REPOSITORY,
+      expected: file.diagnose !== undefined,
+    }),
     principals: file.principals.map(({tokenFrom, ...principal}) =>
       present({...principal, tokenHash: hashed(tokenFrom === undefined ? undefined : values[tokenFrom])}),
     ),
@@ -79,11 +87,28 @@ export function assembleConfig({environment: e, file, values, cwd}: Parts): Conf
       ]),
     ),
     notificationRules: notificationRules(file),
+    plans: {label: file.plans.label ?? e.ISSUE_LABEL, channels: file.plans.channels},
+    relay: {
+      channels: file.relay.channels,
+      people: file.principals.flatMap(({id, discord}) =>
+        discord !== undefined && file.relay.people.includes(id) ? [{name: id, discord}] : [],
+      ),
+    },
+    summary: present(file.summary),
+    tools: {
+      strategy: file.tools.strategy,
+      servers: toolServers(file, values),
+      agents: frozenMap(Object.entries(file.tools.agents)),
+    },
+    debug: {enabled: e.ENABLE_DEBUG_CMD},
     secrets: secrets(file, values),
     ...present({
       secretKey: e.SIGNALBOX_SECRET_KEY,
+      uptime:
+        file.uptime &&
+        present({everyMs: file.uptime.every, channel: file.uptime.channel, alert: file.uptime.alert}),
       redis: e.REDIS_URL === undefined ? undefined : {url: e.REDIS_URL},
-      ...integrations(e),
+      ...integrations(e, file),
       tracing:
         e.OTEL_EXPORTER_OTLP_ENDPOINT === undefined ? undefined : {endpoint: e.OTEL_EXPORTER_OTLP_ENDPOINT},
     }),
@@ -91,7 +116,7 @@ export function assembleConfig({environment: e, file, values, cwd}: Parts): Conf
   return deepFreeze(config)
 }
 
-function integrations(e: Environment) {
+function integrations(e: Environment, {models}: SignalboxFile) {
   const githubAuth = githubAuthOf(e)
   const linearAuth = linearAuthOf(e)
   return {
@@ -113,6 +138,8 @@ function integrations(e: Environment) {
         apiUrl: e.GITHUB_API_URL,
         repository: e.GITHUB_REPOSITORY,
         webhookSecret: e.GITHUB_WEBHOOK_SECRET,
+        throttle: e.GITHUB_THROTTLE,
+        timeoutMs: e.GITHUB_TIMEOUT_MS,
       }),
     linear:
       linearAuth &&
@@ -130,8 +157,39 @@ function integrations(e: Environment) {
     llm:
       e.LLM_BASE_URL === undefined || e.LLM_MODEL === undefined
         ? undefined
-        : present({baseUrl: e.LLM_BASE_URL, model: e.LLM_MODEL, apiKey: e.LLM_API_KEY}),
+        : present({
+            baseUrl: e.LLM_BASE_URL,
+            model: e.LLM_MODEL,
+            apiKey: e.LLM_API_KEY,
+            agents: frozenMap(Object.entries(models.agents)),
+            prices: frozenMap(Object.entries(models.prices)),
+            budget: models.budget,
+            timeoutMs: models.timeout,
+          }),
   }
+}
+
+function toolServers({tools}: SignalboxFile, values: Variables): ToolsConfig['servers'] {
+  return frozenMap(
+    Object.entries(tools.servers).map(([name, {command, args, env, url, tokenFrom, critical, timeout}]) => [
+      name,
+      {
+        ...{critical, timeoutMs: timeout},
+        ...(command === undefined
+          ? present({
+              kind: 'http' as const,
+              url: url ?? '',
+              token: tokenFrom === undefined ? undefined : values[tokenFrom],
+            })
+          : {
+              kind: 'stdio' as const,
+              command,
+              args: args ?? [],
+              env: Object.fromEntries((env ?? []).map(variable => [variable, values[variable] ?? ''])),
+            }),
+      },
+    ]),
+  )
 }
 
 function githubAuthOf(e: Environment): GithubAuth | undefined {
@@ -178,7 +236,13 @@ function smtpOf(e: Environment): SmtpConfig | undefined {
 
 /** The configured targets, and `client` whether configured or not. */
 function targets(file: SignalboxFile, defaultRepository: string | undefined): ReadonlyMap<string, Target> {
-  const unconfigured = {ref: 'main', environment: 'development', inputs: {}, verify: {}} as const
+  const unconfigured = {
+    ref: 'main',
+    environment: 'development',
+    inputs: {},
+    verify: {},
+    ship: SHIP_DEFAULTS,
+  } as const
   const configured: SignalboxFile['targets'] = {
     ...(file.targets['client'] ? {} : {client: unconfigured}),
     ...file.targets,
@@ -197,6 +261,7 @@ function targets(file: SignalboxFile, defaultRepository: string | undefined): Re
           Object.entries(target.inputs).map(([input, value]) => [input, String(value)]),
         ),
         verify: present(target.verify),
+        ship: target.ship,
       },
     ]),
   )

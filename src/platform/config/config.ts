@@ -28,8 +28,9 @@ export interface Config {
   readonly linear?: LinearConfig
   readonly smtp?: SmtpConfig
   readonly notifications?: {readonly emailFrom: string; readonly emailTo: readonly string[]}
+  readonly tools: ToolsConfig
   /** Without it, rules take the place of a model. */
-  readonly llm?: {readonly baseUrl: string; readonly model: string; readonly apiKey?: string}
+  readonly llm?: LlmConfig
   readonly tracing?: {readonly endpoint: string}
   /** Discord ids. Nobody is an administrator unless named here. */
   readonly admin: {
@@ -39,6 +40,8 @@ export interface Config {
   }
   readonly urls: {
     readonly allowedDomains: readonly string[]
+    /** Addresses of this machine and its network may be called: for development only. */
+    readonly allowLocal: boolean
     readonly frontendBase?: string
     readonly apiBase?: string
   }
@@ -59,13 +62,26 @@ export interface Config {
   }
   /** By name; `client` is always among them. */
   readonly targets: ReadonlyMap<string, Target>
+  /** What `/qa` leaves on the pull request: `decide` approves or requests changes. */
+  readonly qa: {readonly postReviews: 'off' | 'comment' | 'decide'}
+  /** What `/diagnose` starts. */
+  readonly diagnose: DiagnoseConfig
   readonly principals: readonly Principal[]
   /** By command name. A protected command without a rule is for administrators only. */
   readonly access: ReadonlyMap<string, AccessRule>
   readonly approvalPolicies: ReadonlyMap<RiskLevel, ApprovalPolicy>
   readonly digests: readonly Digest[]
+  /** Nothing is looked at by itself when absent. */
+  readonly uptime?: UptimeConfig
   readonly projects: ReadonlyMap<string, Project>
   readonly notificationRules: NotificationRules
+  /** Plans of the day: the issues' label where none is given, and channels that anybody may name. */
+  readonly plans: {readonly label: string; readonly channels: readonly string[]}
+  readonly relay: RelayTargets
+  /** The file that `/update-summary` keeps; without a repository here or for GitHub, there is none. */
+  readonly summary: {readonly repository?: string; readonly path: string}
+  /** Whether people may see what their own last command did, step by step. */
+  readonly debug: {readonly enabled: boolean}
   /** Every secret text configured, for the redactor: `createRedactor(config.secrets)`. */
   readonly secrets: readonly string[]
 }
@@ -108,6 +124,10 @@ export interface GithubConfig {
   /** `owner/name` of the default repository. */
   readonly repository?: string
   readonly webhookSecret?: string
+  /** Whether requests keep the distance that github.com asks for. */
+  readonly throttle: boolean
+  /** How long one request may take. */
+  readonly timeoutMs: number
 }
 
 export type LinearAuth =
@@ -130,6 +150,52 @@ export interface SmtpConfig {
   readonly auth?: {readonly user: string; readonly pass: string}
 }
 
+/** MCP servers, and which agents may use what of them. Nobody may use anything that is not named here. */
+export interface ToolsConfig {
+  readonly strategy: 'minimal' | 'profile' | 'progressive' | 'full'
+  readonly servers: ReadonlyMap<string, ToolServerConfig>
+  /** By agent: all tools of some servers, and some tools by name, as `server.tool`. */
+  readonly agents: ReadonlyMap<
+    string,
+    {readonly servers: readonly string[]; readonly tools: readonly string[]}
+  >
+}
+
+export type ToolServerConfig = {
+  /** Names of tools that its agents always need. */
+  readonly critical: readonly string[]
+  /** How long it may take to connect, and to answer. */
+  readonly timeoutMs: number
+} & (
+  | {
+      readonly kind: 'stdio'
+      readonly command: string
+      readonly args: readonly string[]
+      /** What it gets of our environment, besides the harmless variables that every program needs. */
+      readonly env: Readonly<Record<string, string>>
+    }
+  | {readonly kind: 'http'; readonly url: string; readonly token?: string}
+)
+
+/** A language model behind an OpenAI-compatible endpoint. */
+export interface LlmConfig {
+  readonly baseUrl: string
+  readonly model: string
+  readonly apiKey?: string
+  /** Models by agent, where it is not the default one. */
+  readonly agents: ReadonlyMap<string, string>
+  /** US dollars for a million tokens, by model. */
+  readonly prices: ReadonlyMap<string, {readonly input: number; readonly output: number}>
+  /** Days are those of UTC, and of all processes together. Dollars count where the price is known. */
+  readonly budget: {
+    readonly dollarsPerDay: number
+    readonly tokensPerDay: number
+    readonly tokensPerCall: number
+  }
+  /** How long one call may take, tries included. */
+  readonly timeoutMs: number
+}
+
 /** What a deploy command can ship. */
 export interface Target {
   readonly name: string
@@ -145,6 +211,39 @@ export interface Target {
   /** Workflow inputs as written; `${{ options.… }}` in them is filled in by the deployment. */
   readonly inputs: Readonly<Record<string, string>>
   readonly verify: {readonly frontend?: string; readonly api?: string}
+  readonly ship: ShipRules
+}
+
+/** How a release of a target is verified, and what follows from that without asking. */
+export interface ShipRules {
+  /** Besides `verify`. */
+  readonly checks: readonly {
+    readonly name: string
+    readonly url: string
+    readonly maxMs: number
+    readonly critical: boolean
+  }[]
+  readonly autoPromote: boolean
+  readonly autoRollback: boolean
+  readonly minChecks: number
+  readonly promoteAt: {readonly checks: number; readonly share: number}
+  /** For all checks. */
+  readonly timeoutMs: number
+  /** How long it waits for a decision. */
+  readonly expires: number
+}
+
+/** A workflow that looks at everything from where deploys run, and leaves a report. It is no target's. */
+export interface DiagnoseConfig {
+  /** `owner/name`. Present whenever GitHub is configured with a repository. */
+  readonly repository?: string
+  /** The workflow's file name. */
+  readonly workflow: string
+  readonly ref: string
+  /** Name of the artifact with the report. */
+  readonly artifact: string
+  /** signalbox.yaml speaks of it: then it ought to be there. */
+  readonly expected: boolean
 }
 
 /** One person, their verified accounts, their roles. No account belongs to two. */
@@ -200,6 +299,21 @@ export interface Digest {
   readonly timezone: string
   readonly channel: string
   readonly period: 'daily' | 'weekly'
+}
+
+/** Where messages may be relayed to: nowhere else, and nowhere at all when both are empty. */
+export interface RelayTargets {
+  /** Discord ids. */
+  readonly channels: readonly string[]
+  readonly people: readonly {readonly name: string; readonly discord: string}[]
+}
+
+/** Scheduled looks at services. */
+export interface UptimeConfig {
+  readonly everyMs: number
+  /** Where outages are told; the status channel when absent. */
+  readonly channel?: string
+  readonly alert: boolean
 }
 
 /** A Linear project; with a token of its own, only that one is used for it. */

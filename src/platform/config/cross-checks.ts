@@ -1,6 +1,6 @@
 import {didYouMean, type Fault} from './faults.ts'
 import {pathText, type Locate} from './read-file.ts'
-import type {SignalboxFile} from './signalbox-file.ts'
+import {DIAGNOSE_DEFAULTS, type SignalboxFile} from './signalbox-file.ts'
 
 /** The roles that approvals know by themselves; principals may hold others. */
 const KNOWN_ROLES = ['developer', 'team_lead', 'tech_lead', 'cto', 'security_team']
@@ -33,6 +33,22 @@ export function crossCheck(file: SignalboxFile, locate: Locate, surroundings: Su
     ...unknownWatchers(file).map(({path, person, known}) =>
       fault(path, `is no principal.${didYouMean(person, known)}`),
     ),
+    ...file.relay.people.flatMap((person, i) => {
+      const path = ['relay', 'people', i]
+      const principal = file.principals.find(({id}) => id === person)
+      if (principal?.discord !== undefined) return []
+      return [
+        principal
+          ? fault(path, 'has no account at Discord; add it to principals.')
+          : fault(
+              path,
+              `is no principal.${didYouMean(
+                person,
+                file.principals.map(({id}) => id),
+              )}`,
+            ),
+      ]
+    }),
     ...Object.entries(file.targets).flatMap(([name, {project}]) =>
       project === undefined || file.projects[project] !== undefined
         ? []
@@ -42,6 +58,33 @@ export function crossCheck(file: SignalboxFile, locate: Locate, surroundings: Su
               `is none of projects.${didYouMean(project, Object.keys(file.projects))}`,
             ),
           ],
+    ),
+    ...Object.entries(file.tools.agents).flatMap(([agent, {servers, tools}]) => {
+      const known = Object.keys(file.tools.servers)
+      const checked = (list: string, names: readonly string[]) =>
+        names.flatMap((name, i) =>
+          known.includes(name)
+            ? []
+            : [
+                fault(
+                  ['tools', 'agents', agent, list, i],
+                  `is none of tools.servers.${didYouMean(name, known)}`,
+                ),
+              ],
+        )
+      return [
+        ...checked('servers', servers),
+        ...checked(
+          'tools',
+          tools.map(tool => tool.slice(0, tool.indexOf('.'))),
+        ),
+      ]
+    }),
+    ...targetsOfDiagnosis(file).map(name =>
+      fault(
+        ['diagnose', 'workflow'],
+        `ships the target ${name}. A diagnosis must ship nothing; name another file.`,
+      ),
     ),
     ...Object.keys(file.notifications.projects)
       .filter(name => file.projects[name] === undefined)
@@ -114,6 +157,18 @@ function unknownWatchers({principals, notifications}: SignalboxFile) {
     person,
   }))
   return [...named, ...spared].flatMap(each => (known.has(each.person) ? [] : [{...each, known}]))
+}
+
+/** Targets that the diagnose workflow would ship, as far as the file says. */
+function targetsOfDiagnosis({targets, ...file}: SignalboxFile): readonly string[] {
+  const diagnose = {repository: undefined, ...(file.diagnose ?? DIAGNOSE_DEFAULTS)}
+  return Object.entries(targets)
+    .filter(([name, {repository, workflow = `${name}-deploy.yml`}]) => {
+      const elsewhere =
+        repository !== undefined && diagnose.repository !== undefined && repository !== diagnose.repository
+      return workflow === diagnose.workflow && !elsewhere
+    })
+    .map(([name]) => name)
 }
 
 function missingRepositories(

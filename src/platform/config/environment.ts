@@ -53,6 +53,8 @@ export const environmentSchema = z.object({
   GITHUB_API_URL: vendorAddress().default('https://api.github.com'),
   GITHUB_REPOSITORY: repository.optional(),
   GITHUB_WEBHOOK_SECRET: z.string().optional(),
+  GITHUB_THROTTLE: flag().default(true),
+  GITHUB_TIMEOUT_MS: integer(100, 60_000).default(10_000),
 
   LINEAR_API_KEY: token().optional(),
   LINEAR_CLIENT_ID: token().optional(),
@@ -93,6 +95,9 @@ export const environmentSchema = z.object({
       .regex(/^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+$/),
     'must be a comma list of domains such as example.com or *.example.com',
   ).default([]),
+  SAFE_LOCAL: flag().default(false),
+  ISSUE_LABEL: z.string().trim().min(1).max(50).default('ready'),
+  ENABLE_DEBUG_CMD: flag().default(false),
   FRONTEND_BASE_URL: siteAddress.optional(),
   API_BASE_URL: siteAddress.optional(),
 
@@ -181,7 +186,7 @@ function connection(...schemes: readonly string[]) {
 }
 
 /** Where a token is sent. On the public internet never without encryption; inside, emulators and proxies may. */
-function vendorAddress() {
+export function vendorAddress() {
   return webAddress.refine(
     text => !text.toLowerCase().startsWith('http://') || !isPublicHost(text),
     'must begin with https://, or the token would travel in the clear',

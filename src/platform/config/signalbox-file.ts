@@ -1,4 +1,5 @@
 import {z} from 'zod'
+import {vendorAddress} from './environment.ts'
 import {
   cron,
   discordId,
@@ -14,6 +15,13 @@ import {
   variableName,
   weekTime,
 } from './formats.ts'
+
+const workflowFile = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,100}\.ya?ml$/, 'must be the file name of a workflow, such as client-deploy.yml')
+const branchOrTag = z
+  .string()
+  .regex(/^(?![-/.])(?!.*(?:\.\.|@\{|\/\/))[^\s~^:?*[\\\p{Cc}]{1,200}(?<![/.])$/u, 'must be a branch or tag')
 
 const riskLevel = z.enum(['low', 'medium', 'high', 'critical'])
 
@@ -32,7 +40,37 @@ export const NOTICE_EVENTS = [
   'task_completed',
   'task_failed',
   'agent_error',
+  'service_down',
+  'service_up',
 ] as const
+
+/** How a target is shipped whose configuration does not say. */
+export const SHIP_DEFAULTS = {
+  checks: [],
+  autoPromote: false,
+  autoRollback: true,
+  minChecks: 3,
+  promoteAt: {checks: 4, share: 80},
+  timeoutMs: 30_000,
+  expires: 60 * 60_000,
+}
+
+/** How a language model is used where the file does not say. */
+const MODEL_DEFAULTS = {
+  agents: {},
+  prices: {},
+  budget: {dollarsPerDay: 10, tokensPerDay: 2_000_000, tokensPerCall: 16_000},
+  timeout: 30_000,
+}
+
+/** What `/diagnose` starts where the file says nothing of it. */
+export const DIAGNOSE_DEFAULTS = {
+  workflow: 'diagnose-dispatch.yml',
+  ref: 'main',
+  artifact: 'diagnose-summary',
+} as const
+
+const TOOL_DEFAULTS = {strategy: 'progressive' as const, servers: {}, agents: {}}
 
 /**
  * The one description of signalbox.yaml: what is validated, what `signalbox.schema.json` publishes (`npm run schema`)
@@ -50,21 +88,10 @@ export const fileSchema = z
           ),
         z.strictObject({
           repository: repository.optional().describe('owner/name; GITHUB_REPOSITORY when left out'),
-          workflow: z
-            .string()
-            .regex(
-              /^[A-Za-z0-9._-]{1,100}\.ya?ml$/,
-              'must be the file name of a workflow, such as client-deploy.yml',
-            )
+          workflow: workflowFile
             .optional()
             .describe('file name in .github/workflows; <target>-deploy.yml when left out'),
-          ref: z
-            .string()
-            .regex(
-              /^(?![-/.])(?!.*(?:\.\.|@\{|\/\/))[^\s~^:?*[\\\p{Cc}]{1,200}(?<![/.])$/u,
-              'must be a branch or tag',
-            )
-            .default('main'),
+          ref: branchOrTag.default('main'),
           environment: z.enum(['development', 'staging', 'production']).default('development'),
           service: slug
             .optional()
@@ -78,11 +105,14 @@ export const fileSchema = z
               }),
             )
             .default({})
-            .describe('workflow inputs; ${{ options.api_base }} stands for what was given with the command'),
+            .describe(
+              'workflow inputs; ${{ options.api_base }}, ${{ options.strategy }} and ${{ options.environment }} stand for what was given with the command',
+            ),
           verify: z
             .strictObject({frontend: siteAddress.optional(), api: siteAddress.optional()})
             .default({})
             .describe('addresses that must answer after a deployment'),
+          ship: shipRules().describe('how /ship verifies it, and what follows from that'),
         }),
       )
       .default({})
@@ -155,6 +185,22 @@ export const fileSchema = z
       )
       .default([])
       .describe('scheduled posts of the status digest'),
+    uptime: z
+      .strictObject({
+        every: finiteDuration
+          .default(60_000)
+          .refine(ms => ms >= 30_000, 'must be 30s or longer')
+          .describe('how often services are looked at; 60s when left out'),
+        channel: discordId
+          .optional()
+          .describe('where outages are told; DISCORD_STATUS_CHANNEL_ID when left out'),
+        alert: z
+          .boolean()
+          .default(true)
+          .describe('whether people are told when a service goes down or comes back'),
+      })
+      .optional()
+      .describe('scheduled looks at the bot, the API, the frontend and the targets; none when left out'),
     projects: z
       .record(
         slug,
@@ -206,14 +252,142 @@ export const fileSchema = z
       })
       .default({levels: {}, events: {}, people: {}, projects: {}})
       .describe('who is told what, where'),
+    qa: z
+      .strictObject({
+        postReviews: z
+          .enum(['off', 'comment', 'decide'])
+          .default('off')
+          .describe(
+            'what /qa leaves on the pull request: nothing, a comment, or an approval or request for changes',
+          ),
+      })
+      .default({postReviews: 'off'})
+      .describe('checks of pull requests by rules; the rules are in qa.yaml of their repository'),
+    diagnose: z
+      .strictObject({
+        repository: repository.optional().describe('owner/name; GITHUB_REPOSITORY when left out'),
+        workflow: workflowFile
+          .default(DIAGNOSE_DEFAULTS.workflow)
+          .describe('file name in .github/workflows; it must ship nothing'),
+        ref: branchOrTag.default(DIAGNOSE_DEFAULTS.ref),
+        artifact: z
+          .string()
+          .regex(/^[^\\/:*?"<>|\p{Cc}]{1,100}$/u, 'must be the name of an artifact')
+          .default(DIAGNOSE_DEFAULTS.artifact)
+          .describe('the artifact with its report'),
+      })
+      .optional()
+      .describe('the workflow that /diagnose starts, which /doctor then looks for'),
+    plans: z
+      .strictObject({
+        label: z
+          .string()
+          .min(1)
+          .max(50)
+          .regex(/^[^,]*$/, 'must be one label')
+          .optional()
+          .describe('of the issues; ISSUE_LABEL or ready when left out'),
+        channels: z
+          .array(discordId)
+          .default([])
+          .describe('channels that anybody may have a plan posted to; the one they ask in always'),
+      })
+      .default({channels: []})
+      .describe('plans of the day: /plan'),
+    relay: z
+      .strictObject({
+        channels: z.array(discordId).default([]).describe('channels that may be posted to'),
+        people: z.array(slug).default([]).describe('ids of principals who may be written to directly'),
+      })
+      .default({channels: [], people: []})
+      .describe('where /relay-send and /relay-dm may post; nowhere when left out'),
+    models: z
+      .strictObject({
+        agents: z
+          .record(slug, z.string().min(1))
+          .default({})
+          .describe('models by agent; LLM_MODEL for all that are left out'),
+        prices: z
+          .record(
+            z.string().min(1),
+            z.strictObject({input: z.number().nonnegative(), output: z.number().nonnegative()}),
+          )
+          .default({})
+          .describe('US dollars for a million tokens, by model'),
+        budget: z
+          .strictObject({
+            dollarsPerDay: z
+              .number()
+              .positive()
+              .default(MODEL_DEFAULTS.budget.dollarsPerDay)
+              .describe('counts models with a price'),
+            tokensPerDay: z.int().positive().default(MODEL_DEFAULTS.budget.tokensPerDay),
+            tokensPerCall: z
+              .int()
+              .positive()
+              .default(MODEL_DEFAULTS.budget.tokensPerCall)
+              .describe('sent and answered'),
+          })
+          .default(MODEL_DEFAULTS.budget)
+          .describe('for all processes together; rules take the place of the model when it is used up'),
+        timeout: finiteDuration
+          .default(MODEL_DEFAULTS.timeout)
+          .describe('how long one call may take, tries included; 30s when left out'),
+      })
+      .default(MODEL_DEFAULTS)
+      .describe('the language model of LLM_BASE_URL and LLM_MODEL: prices, budget, choice by agent'),
+    tools: z
+      .strictObject({
+        strategy: z
+          .enum(['minimal', 'profile', 'progressive', 'full'])
+          .default(TOOL_DEFAULTS.strategy)
+          .describe('how many of its tools an agent is shown; see docs/tools.md'),
+        servers: z.record(slug, toolServer()).default({}).describe('MCP servers by name'),
+        agents: z
+          .record(
+            slug,
+            z.strictObject({
+              servers: z.array(slug).default([]).describe('servers of which it may use every tool'),
+              tools: z
+                .array(
+                  z
+                    .string()
+                    .regex(/^[a-z0-9][a-z0-9_-]{0,63}\.[\w.:/-]{1,128}$/, 'must be a tool as server.tool'),
+                )
+                .default([])
+                .describe('single tools, as server.tool'),
+            }),
+          )
+          .default({})
+          .describe('what an agent may use; nothing when it is not listed'),
+      })
+      .default(TOOL_DEFAULTS)
+      .describe('tools of MCP servers for agents'),
+    summary: z
+      .strictObject({
+        repository: repository.optional().describe('owner/name; GITHUB_REPOSITORY when left out'),
+        path: z
+          .string()
+          .regex(
+            /^(?!.*(?:^|\/)\.{1,2}(?:\/|$))[A-Za-z0-9_.][A-Za-z0-9_./ -]{0,198}\.(?:md|markdown)$/,
+            'must be the path of a Markdown file in the repository, such as docs/STATUS.md',
+          )
+          .default('STATUS.md'),
+      })
+      .default({path: 'STATUS.md'})
+      .describe('the file that /update-summary keeps'),
   })
   .describe('Signalbox: targets, people, access, approvals, digests')
 
 export type SignalboxFile = z.output<typeof fileSchema>
 
-/** The variables that the file takes tokens from. */
-export function tokenVariables({projects, principals}: SignalboxFile): readonly string[] {
-  return [...Object.values(projects), ...principals].flatMap(({tokenFrom}) => tokenFrom ?? [])
+/** The variables that the file takes tokens from, and those it hands to tool servers. */
+export function tokenVariables({projects, principals, tools}: SignalboxFile): readonly string[] {
+  const servers = Object.values(tools.servers)
+  return [
+    ...[...Object.values(projects), ...principals, ...servers].flatMap(({tokenFrom}) => tokenFrom ?? []),
+    ...servers.flatMap(({env}) => env ?? []),
+  ]
 }
 
 function thresholds() {
@@ -223,6 +397,78 @@ function thresholds() {
 
 function watchers() {
   return z.array(slug).optional().describe('ids of principals who want to know besides those concerned')
+}
+
+/** Either a program that is started, or an address. */
+function toolServer() {
+  return z
+    .strictObject({
+      command: z.string().min(1).max(500).optional().describe('the program to start; without a shell'),
+      args: z.array(z.string().max(2_000)).max(100).optional(),
+      env: z
+        .array(variableName)
+        .optional()
+        .describe('variables that it gets (or <name>_FILE their paths); their values count as secrets'),
+      url: vendorAddress().optional().describe('of a server that speaks streamable HTTP'),
+      tokenFrom: variableName
+        .optional()
+        .describe('the variable that holds its bearer token (or <name>_FILE its path)'),
+      critical: z
+        .array(z.string().min(1).max(128))
+        .default([])
+        .describe('tools that its agents are always shown'),
+      timeout: finiteDuration.default(30_000).describe('for an answer; 30s when left out'),
+    })
+    .refine(
+      ({command, url}) => (command === undefined) !== (url === undefined),
+      'must have either command or url',
+    )
+    .refine(
+      ({command, args, env, tokenFrom}) =>
+        command === undefined ? args === undefined && env === undefined : tokenFrom === undefined,
+      'must have args and env with command only, and tokenFrom with url only',
+    )
+}
+
+function shipRules() {
+  return z
+    .strictObject({
+      checks: z
+        .array(
+          z.strictObject({
+            name: z.string().trim().min(1).max(40),
+            url: siteAddress,
+            maxMs: z.int().min(1).max(60_000).default(1000).describe('slower is a warning'),
+            critical: z.boolean().default(false).describe('it alone, when down, asks for going back'),
+          }),
+        )
+        .max(10)
+        .default([])
+        .describe('besides verify: its frontend within 500 ms, its API within 200 ms, both critical'),
+      autoPromote: z.boolean().default(SHIP_DEFAULTS.autoPromote),
+      autoRollback: z
+        .boolean()
+        .default(SHIP_DEFAULTS.autoRollback)
+        .describe('through the same gate as any deployment'),
+      minChecks: z
+        .int()
+        .min(0)
+        .max(12)
+        .default(SHIP_DEFAULTS.minChecks)
+        .describe('fewer that answer ask for going back'),
+      promoteAt: z
+        .strictObject({
+          checks: z.int().min(1).max(12).default(SHIP_DEFAULTS.promoteAt.checks),
+          share: z.number().min(0).max(100).default(SHIP_DEFAULTS.promoteAt.share).describe('percent'),
+        })
+        .default(SHIP_DEFAULTS.promoteAt)
+        .describe('so many good checks, or all where there are fewer'),
+      timeoutMs: z.int().min(1000).max(300_000).default(SHIP_DEFAULTS.timeoutMs).describe('for all checks'),
+      expires: finiteDuration
+        .default(SHIP_DEFAULTS.expires)
+        .describe('how long it waits for a decision; 1h when left out'),
+    })
+    .default(SHIP_DEFAULTS)
 }
 
 function policy() {

@@ -5,6 +5,8 @@ import type {LinearEmulator, Person as LinearPerson} from '../../emulators/linea
 
 /** The small company that the demo shows: five people, one repository, three targets and two weeks of history. */
 export interface Cast {
+  /** The id of the channel that all of it plays in. */
+  readonly channel: string
   /** A tech lead and admin. */
   readonly ada: Person
   /** A developer: may deploy. */
@@ -48,7 +50,7 @@ export function castInto({
   readonly github: GithubEmulator
   readonly linear: LinearEmulator
 }): Cast {
-  discord.channel(CHANNEL)
+  const channel = discord.channel(CHANNEL).id
   const repository = github.repository(REPOSITORY)
   repository.branch('feature/checkout')
   repository.branch('feature/dark-mode')
@@ -70,6 +72,14 @@ export function castInto({
       return brokenJobs()
     },
   })
+  repository.workflow('diagnose-dispatch.yml', {
+    name: 'Diagnose on Demand',
+    inputs: {correlation_id: {}, requester: {}, channel_id: {}, frontend_url: {}, api_base: {}},
+    jobs: [diagnoseJob()],
+    artifacts: ({correlation_id: id, api_base: api}) => [
+      {name: 'diagnose-summary', files: {'diagnose-summary.json': JSON.stringify(diagnosisOf(id, api))}},
+    ],
+  })
   for (const {workflow, hoursAgo, minutes, conclusion, actor} of HISTORY) {
     repository.startRun({
       workflow: WORKFLOWS[workflow].file,
@@ -81,7 +91,10 @@ export function castInto({
       conclusion,
     })
   }
+  repository.issue('Checkout forgets the coupon', 'grace', ['ready'])
+  repository.issue('Dark mode for the receipts', 'ben', ['ready'])
   return {
+    channel,
     ada: discord.person('ada'),
     grace: discord.person('grace'),
     ben: discord.person('ben'),
@@ -94,7 +107,7 @@ export function castInto({
 }
 
 /** The product's configuration for this company, as the text of a signalbox.yaml. */
-export function configurationFor({ada, grace, ben, hugo, cleo, adaInLinear}: Cast): string {
+export function configurationFor({channel, ada, grace, ben, hugo, cleo, adaInLinear}: Cast): string {
   return stringify({
     targets: {
       client: {
@@ -139,7 +152,14 @@ export function configurationFor({ada, grace, ben, hugo, cleo, adaInLinear}: Cas
       'deploy-client': {roles: ['developer', 'tech_lead']},
       'take-over': {roles: ['developer', 'tech_lead']},
       workflow: {roles: ['developer', 'tech_lead']},
+      'verify-run': {roles: ['developer', 'tech_lead']},
+      ship: {roles: ['developer', 'tech_lead']},
+      qa: {roles: ['developer', 'tech_lead']},
+      triage: {roles: ['developer', 'tech_lead']},
+      'triage-issues': {roles: ['tech_lead']},
+      doctor: {roles: ['tech_lead']},
     },
+    relay: {channels: [channel], people: ['grace']},
   })
 }
 
@@ -186,6 +206,32 @@ function buildJob(): JobScript {
         log: ['vite building for production...', '✓ built in 1.58s'],
       },
     ],
+  }
+}
+
+function diagnoseJob(): JobScript {
+  return {
+    name: 'diagnose',
+    steps: [
+      {name: 'Assume role', ms: 1200, run: 'aws sts get-caller-identity'},
+      {name: 'Look around', ms: 2400, run: 'npm run diagnose'},
+    ],
+  }
+}
+
+/** Sign-in and CDN are fine, one endpoint of the API is not. */
+function diagnosisOf(id: string | undefined, api: string | undefined) {
+  const unset = {ok: false, details: 'not configured'}
+  return {
+    correlation_id: id,
+    checks: {
+      oidc: {ok: true, details: 'assumed role acme-deployer'},
+      s3_read: {ok: true, details: '42 objects'},
+      cloudfront: {ok: true, details: 'deployed'},
+      api_health: api === undefined || api === '' ? unset : {ok: true, status: 200, ms: 48},
+      api_hello: api === undefined || api === '' ? unset : {ok: false, status: 503, ms: 51},
+    },
+    durations: {total_s: 3.6},
   }
 }
 

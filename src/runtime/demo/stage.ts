@@ -124,6 +124,8 @@ export async function openStage({home, redisUrl, speed, step, onDeath}: StageOpt
         NOTIFICATION_EMAIL_FROM: 'Signalbox <signalbox@acme.test>',
         NOTIFICATION_EMAIL_TO: 'team@acme.test',
         ADMIN_USER_IDS: cast.ada.id,
+        ALLOW_SECRET_WRITES: 'true',
+        ENABLE_DEBUG_CMD: 'true',
         RUN_POLL_INTERVAL_MS: '1000',
         // So that a dead worker's work is taken over while one watches.
         WORKER_LEASE_MS: '2000',

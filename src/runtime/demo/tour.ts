@@ -1,27 +1,27 @@
-import type {Conversation, MessageView, Person} from '../../emulators/discord/index.ts'
-import type {Run} from '../../emulators/github/index.ts'
 import {toError} from '../../kernel/errors.ts'
 import {ADA_MAIL, CHANNEL, STAGING_FAULT, weekOf} from './cast.ts'
 import {crash} from './crash.ts'
+import {dayScenes} from './day.ts'
 import type {Pace} from './pace.ts'
+import {
+  ANSWER_MS,
+  DEPLOY_MS,
+  answer,
+  asked,
+  shown,
+  inLinear,
+  press,
+  codeFrom,
+  deployed,
+  seenBy,
+  countDispatches,
+  textOf,
+  type Act,
+  type Scene,
+} from './scene.ts'
 import type {Stage} from './stage.ts'
 import type {Claim, View} from './view/view.ts'
 import {visit} from './visit.ts'
-
-/** A scene plays a piece of the product's life for real and says what came true of what it promised. */
-interface Scene {
-  readonly title: string
-  readonly notice: string
-  play(act: Act): Promise<readonly Claim[]>
-}
-
-interface Act {
-  readonly stage: Stage
-  readonly pace: Pace
-  tell: View['tell']
-  /** Lets somebody type a command. */
-  gives(person: Person, line: string): Promise<Conversation>
-}
 
 export interface TourResult {
   readonly played: number
@@ -31,8 +31,6 @@ export interface TourResult {
 }
 
 const READING_MS = 9_000
-const ANSWER_MS = 15_000
-const DEPLOY_MS = 45_000
 
 /** Plays the scenes one after the other, until the person has seen enough. A scene that throws has broken its promise. */
 export async function playTour({
@@ -336,102 +334,5 @@ const scenes: readonly Scene[] = [
       ]
     },
   },
+  ...dayScenes,
 ]
-
-/** The final answer to a command that is over at once. */
-async function answer({stage}: Act, talk: Conversation): Promise<MessageView> {
-  return stage.discord.eventually(
-    () => {
-      if (talk.failed) throw new Error(`The application did not respond: ${talk.failed}`)
-      return isFinal(talk.reply()) && talk.reply()
-    },
-    {timeoutMs: ANSWER_MS, what: 'the answer'},
-  )
-}
-
-/** The message of the request that waits, and the request's id. */
-async function asked({stage}: Act): Promise<{message: MessageView; id: string}> {
-  const message = await stage.discord.eventually(
-    () =>
-      stage.discord
-        .channel(CHANNEL)
-        .messages()
-        .find(each => JSON.stringify(each.components).includes('v1:approve:')),
-    {timeoutMs: ANSWER_MS, what: 'the request for approval'},
-  )
-  const [, id = ''] = /v1:approve:([0-9a-f-]{36})/.exec(JSON.stringify(message.components)) ?? []
-  return {message, id}
-}
-
-/** That message as it is now. */
-function shown({stage}: Act, {id}: MessageView): MessageView | undefined {
-  return stage.discord
-    .channel(CHANNEL)
-    .messages()
-    .find(message => message.id === id)
-}
-
-/** Where the request is asked for in Linear: the comment that opens its thread. */
-function inLinear({stage: {linear}}: Act, id: string) {
-  return linear.eventually(() => linear.comments().find(({parent, body}) => !parent && body.includes(id)), {
-    timeoutMs: ANSWER_MS,
-    what: 'the request in Linear',
-  })
-}
-
-async function press(act: Act, person: Person, message: MessageView, button: string): Promise<Conversation> {
-  act.pace.skipped.throwIfAborted()
-  act.tell(`${person.name} presses ${button}`)
-  return person.presses(message, button)
-}
-
-/** The code in the newest private message to somebody. */
-function codeFrom(person: Person): string {
-  const codes = person.receives().flatMap(({content}) => /`(\d{6})`/.exec(content)?.[1] ?? [])
-  return codes.at(-1) ?? ''
-}
-
-/** A deploy that was waited for, when all has been said about it. */
-async function deployed(
-  {stage}: Act,
-  talk: Conversation,
-): Promise<{message: MessageView; closing: MessageView[]; run: Run | undefined}> {
-  const channel = stage.discord.channel(CHANNEL)
-  const closingOf = (id: string) => channel.messages().filter(message => message.replyTo === id)
-  const message = await stage.discord.eventually(
-    () => {
-      const reply = talk.reply()
-      return reply && isFinal(reply) && closingOf(reply.id).length > 0 && reply
-    },
-    {timeoutMs: DEPLOY_MS, what: 'the end of the deploy'},
-  )
-  const run = stage.cast.repository.runs.find(each =>
-    textOf(message).includes(`${each.inputs['correlation_id']?.slice(0, 8) ?? ' '}…`),
-  )
-  return {message, closing: closingOf(message.id), run}
-}
-
-function isFinal(message: MessageView | undefined): boolean {
-  return (
-    message !== undefined && !message.loading && message.content !== '' && !/^(🟡|⏳)/u.test(message.content)
-  )
-}
-
-function seenBy({discord}: Stage, talk: Conversation, name: string): boolean {
-  return discord
-    .person(name)
-    .sees(discord.channel(CHANNEL))
-    .some(message => message.id === talk.reply()?.id)
-}
-
-/** Dispatches that reach GitHub from now on, whatever became of them. */
-function countDispatches({github}: Stage): () => number {
-  const before = github.count('dispatch')
-  return () => github.count('dispatch') - before
-}
-
-/** Content and embeds as people read them, without the escapes. */
-function textOf(message: MessageView): string {
-  const text = [message.content, ...message.embeds.map(embed => embed.description ?? '')].join('\n')
-  return text.replace(/\\(?=[^\p{L}\p{N}\s])/gu, '')
-}

@@ -61,7 +61,7 @@ describe('who may', () => {
       message: 'It needs role tech_lead, you have: developer. Ask ada.',
     })
     await expect(breaks({actor: stranger})).rejects.toThrow('you have: no account known here')
-    expect(await glass.whoMay()).toEqual(['ada'])
+    expect(glass.whoMay()).toEqual(['ada'])
     const closed = createBreakGlass({
       ...{pool, accounts: createAccountStore({pool}), policy: undefined},
       people: createPeople({roster, accounts: createAccountStore({pool})}),
@@ -70,7 +70,7 @@ describe('who may', () => {
     await expect(
       closed.begin({id: randomUUID(), actor: ada, reason: 'please', forMs: undefined}),
     ).rejects.toMatchObject({code: 'NOT_PERMITTED'})
-    expect(await closed.whoMay()).toEqual([])
+    expect(closed.whoMay()).toEqual([])
     expect(alarms).toEqual([])
   })
 
@@ -124,6 +124,26 @@ describe('a window', () => {
     expect(await lets('deployment:1')).toBeUndefined()
     expect(await glass.end(ada)).toBeUndefined()
     await breaks()
+  })
+
+  test('whose time is up is told of once, whoever looks, and one that was ended by hand is not told of again', async () => {
+    await breaks()
+    await glass.sweep()
+    expect(alarms.map(({kind}) => kind)).toEqual(['broken'])
+    await pool.query(`update break_glass set ends_at = now() - interval '1 millisecond'`)
+    await Promise.all([glass.sweep(), glass.sweep(), glass.sweep()])
+    await glass.sweep()
+    expect(alarms.map(({kind}) => kind)).toEqual(['broken', 'over'])
+    expect(alarms[1]?.window).toMatchObject({person: 'ada', reason: 'the shop is down'})
+    await breaks()
+    await glass.end(ada)
+    await pool.query(`update break_glass set ends_at = now() - interval '1 millisecond'`)
+    await glass.sweep()
+    expect(alarms.map(({kind}) => kind)).toEqual(['broken', 'over', 'broken', 'ended'])
+    const {rows} = await pool.query<{note: string | null}>(
+      `select note from account_events where event = 'glass_ended' order by id`,
+    )
+    expect(rows).toEqual([{note: 'its time was up'}, {note: null}])
   })
 
   test('ended by hand lets nothing through any more, and only its person ends it', async () => {

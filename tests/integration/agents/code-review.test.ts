@@ -165,3 +165,60 @@ test('explains a file from its own lines', async () => {
     exports: [{kind: 'function', name: 'next', line: 6, about: 'Adds one.'}],
   })
 })
+
+describe('files as they stand', () => {
+  const analyse = async (input: object = {}) =>
+    (await agents.perform(codeReview, 'static_analysis', {repository: 'acme/web', ...input})).output
+  beforeEach(() => {
+    web.commit('more', {
+      files: {
+        'src/b.ts': `export const b = 2 // TODO: three\nconst key = '${token}'\n`,
+        'src/logo.png': token,
+        'deep/.env': 'A=1\n',
+        'auth/login.ts': 'export const login = 1\n',
+        'dist/b.js': `${token}\n`,
+      },
+    })
+  })
+
+  test('are judged by the rules that need no change, and the secret is not repeated', async () => {
+    const output = await analyse()
+    expect(output).toMatchObject({verdict: 'block', total: 3, left: 0})
+    expect(output['findings']).toEqual([
+      expect.objectContaining({
+        severity: 'critical',
+        rule: 'environment-file',
+        file: 'deep/.env',
+        line: null,
+      }),
+      expect.objectContaining({severity: 'critical', rule: 'secret', file: 'src/b.ts', line: 2}),
+      expect.objectContaining({severity: 'note', rule: 'debt', file: 'src/b.ts', line: 1}),
+    ])
+    expect(JSON.stringify(output)).not.toContain(token)
+  })
+
+  test('those under a path, at a ref', async () => {
+    const ref = web.commit('clean', {files: {'src/b.ts': 'export const b = 2\n'}})
+    web.commit('later', {files: {'src/b.ts': `${token}\n`}})
+    expect(await analyse({path: 'src/', ref})).toMatchObject({verdict: 'proceed', total: 0, files: 2, ref})
+    expect(await analyse({path: 'src/b.ts'})).toMatchObject({verdict: 'block', total: 1, files: 1})
+  })
+
+  test('nothing there is no clean bill', async () => {
+    await expect(analyse({path: 'sr'})).rejects.toMatchObject({code: 'NOT_FOUND'})
+  })
+
+  test('more than it reads is said', async () => {
+    web.commit('many', {
+      files: Object.fromEntries(Array.from({length: 120}, (_, i) => [`many/${i}.md`, `page ${i}\n`])),
+    })
+    expect(await analyse({path: 'many'})).toMatchObject({files: 100, left: 20})
+  })
+
+  test('no write is made, however often', async () => {
+    await analyse()
+    await analyse()
+    for (const route of ['createReview', 'createComment', 'createRef', 'writeContents', 'createPull'])
+      expect(github.count(route)).toBe(0)
+  })
+})

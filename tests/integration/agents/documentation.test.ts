@@ -134,6 +134,21 @@ describe('published', () => {
     expect(readme).not.toContain('api-reference.md')
   })
 
+  test('the README is not written twice: after a lost answer, and by a later attempt', async () => {
+    await generate('user_guide', {publish: true})
+    const rows = new Map()
+    const update = (how: object) =>
+      agents.perform(documentation, 'update_readme', {repository: 'acme/web'}, how)
+    github.misbehave({route: 'writeContents', kind: 'serverError', takesEffect: true})
+    await update({rows}).catch(() => update({rows}))
+    await update({attempt: 3})
+    expect(web.pulls).toHaveLength(1)
+    const readme = web.file('README.md', web.pulls[0]?.head) ?? ''
+    expect(readme.split('user-guide.md')).toHaveLength(2)
+    // The guide, and the README with the answer that was lost.
+    expect(github.count('writeContents')).toBe(2)
+  })
+
   test('is refused by a token that may not write', async () => {
     const weak = await githubAgents(github, {permissions: {metadata: 'read', contents: 'read'}})
     await expect(

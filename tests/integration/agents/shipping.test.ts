@@ -334,6 +334,16 @@ describe('update_config', () => {
     expect((await set(ours, {value: 'https://b.example.com'})).output['change']).toBe('changed')
     expect(web.variables().get('API_BASE')).toBe('https://b.example.com')
   })
+  test('whose answer was lost is not created again', async () => {
+    const ours = await githubAgents(github, {allowWrites: true})
+    const input = {name: 'API_BASE', value: 'https://api.example.com'}
+    const rows: EffectRows = new Map()
+    github.misbehave({route: 'createVariable', kind: 'serverError', takesEffect: true})
+    const again = () => ours.perform(infrastructure, 'update_config', input, {rows})
+    await again().catch(again)
+    expect([...web.variables()]).toEqual([['API_BASE', 'https://api.example.com']])
+    expect(github.count('createVariable')).toBe(1)
+  })
   test('is off unless an operator switched it on', async () => {
     await expect(set(agents, {})).rejects.toMatchObject({code: 'NOT_PERMITTED'})
   })
@@ -421,4 +431,22 @@ describe('run_pipeline', () => {
     expect(web.runs[0]).toMatchObject({branch: 'release-1', workflow: 'client-deploy.yml'})
     expect(output).toMatchObject({conclusion: 'success', workflow: 'client-deploy.yml'})
   })
+
+  test.each(['run_pipeline', 'deploy_artifact'])(
+    '%s whose answer was never written down starts no second run',
+    async action => {
+      web.workflow('ci.yml', {name: 'CI', jobs: JOBS})
+      const input =
+        action === 'run_pipeline'
+          ? {pipeline: 'test', repository: 'acme/web', sha: web.commit('x')}
+          : {target: 'client', ref: 'main'}
+      const rows: EffectRows = new Map()
+      const first = await agents.perform(cicd, action, input, {rows})
+      rows.set('dispatch', {})
+      const second = await agents.perform(cicd, action, input, {rows})
+      expect(second.output['run_url']).toBe(first.output['run_url'])
+      expect(web.runs).toHaveLength(1)
+      expect(github.count('dispatch')).toBe(1)
+    },
+  )
 })

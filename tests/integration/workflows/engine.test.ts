@@ -279,6 +279,33 @@ test('what a closing process was at goes on in another at once', async () => {
   expect((await second.workflows.get(id))?.steps?.[0]).toMatchObject({attempt: 1, status: 'succeeded'})
 })
 
+test('a run claimed while its process closes is left to another, and the process ends', async () => {
+  const first = await open([gated], {}, {leaseMs: 500, renewEveryMs: 100})
+  const {id} = await first.workflows.start({workflow: 'gated', input: null})
+  await until(async () => (await first.workflows.get(id))?.status === 'paused')
+  const {deliver} = first.store
+  let claimed = false
+  let closed = false
+  Object.assign(first.store, {
+    async deliver(...given: Parameters<typeof deliver>) {
+      const delivered = await deliver(...given)
+      claimed = true
+      await until(() => closed)
+      return delivered
+    },
+  })
+  const signalled = first.workflows.signal(id, {id: 's', name: 'go'})
+  await until(() => claimed)
+  await first.engine.close()
+  closed = true
+  await signalled
+  expect(first.engine.load()).toBe(0)
+  await first.close()
+  opened = []
+  const second = await open([gated], {}, {leaseMs: 500, renewEveryMs: 100})
+  expect(await second.workflows.ended(id)).toBe('completed')
+})
+
 test('twenty results of other processes at once all count', async () => {
   const fan = aPlan('fan', [
     ...Array.from({length: 20}, (_, n) => aStep(`s${n}`, doing('answer', {agent: 'far', input: n as never}))),
@@ -580,11 +607,17 @@ test('what ended long ago is forgotten with all that belongs to it', async () =>
   const parked = await workflows.start({workflow: 'gated', input: null})
   await until(async () => (await workflows.get(parked.id))?.status === 'paused')
   await pool.query(
+    `insert into workflow_shipments (workflow_id, path, target) values ($1, 'ship', 'client'), ($2, 'ship', 'client')`,
+    [old.id, parked.id],
+  )
+  await pool.query(
     `update workflow_state set started_at = now() - interval '40 days', completed_at = completed_at - interval '40 days'`,
   )
   expect(await workflows.forgetOld()).toBe(1)
   expect(await workflows.get(old.id)).toBeUndefined()
   expect(await workflows.get(parked.id)).toBeDefined()
-  const {rows} = await pool.query('select distinct workflow_id as id from workflow_journal')
-  expect(rows).toEqual([{id: parked.id}])
+  for (const table of ['workflow_journal', 'workflow_shipments']) {
+    const {rows} = await pool.query(`select distinct workflow_id as id from ${table}`)
+    expect(rows).toEqual([{id: parked.id}])
+  }
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import {describe, expect, test} from 'vitest'
-import {isAdmin, permit, type AccessPolicy, type Demand} from '../../../src/access/policy.ts'
+import {isAdmin, permit, permitPerson, type AccessPolicy, type Demand} from '../../../src/access/policy.ts'
 import type {Actor} from '../../../src/sdk/index.ts'
 
 const ada = {kind: 'discord', id: '111', name: 'ada', discordRoles: []} satisfies Actor
@@ -180,4 +180,25 @@ test('an account without an id in the configuration is nobody’s', () => {
   const policy = ruled({roles: ['developer']}, {principals: [{id: 'ghost', roles: ['developer']}]})
   expect(permit(policy, {...grace, id: ''}, RESTRICTED).allowed).toBe(false)
   expect(isAdmin(NOBODY, {...grace, id: ''})).toBe(false)
+})
+
+describe('somebody known by their own token', () => {
+  const command = (restricted: boolean) => ({kind: 'command', command: 'deploy-client', restricted}) as const
+  test.each<[string, AccessPolicy, string, boolean]>([
+    ['may with a named role', ruled({roles: ['developer']}, isDeveloper), 'grace', true],
+    [
+      'may with one and without an account in Discord',
+      ruled({roles: ['developer']}, {principals: [{id: 'cleo', roles: ['developer']}]}),
+      'cleo',
+      true,
+    ],
+    ['may as an admin', aPolicy({admin: {userIds: ['222'], roleIds: []}, ...isDeveloper}), 'grace', true],
+    ['may not without a rule', aPolicy(isDeveloper), 'grace', false],
+    ['may not with another role', ruled({roles: ['cto']}, isDeveloper), 'grace', false],
+    ['may not by a Discord role, which is not known there', ruled({discordRoles: ['9']}), 'grace', false],
+    ['may not unless configuration knows them', ruled({roles: ['developer']}, isDeveloper), 'ada', false],
+  ])('%s', (_what, policy, person, allowed) => {
+    expect(permitPerson(policy, person, command(true)).allowed).toBe(allowed)
+    expect(permitPerson(policy, person, command(false)).allowed).toBe(true)
+  })
 })

@@ -39,7 +39,8 @@ async function reply(
     vote: say,
     ask: say,
   }
-  const context = {actor, correlationId: COMMAND, services: {approvals}} as unknown as ActionContext
+  const plans = {knows: async () => false}
+  const context = {actor, correlationId: COMMAND, services: {approvals, plans}} as unknown as ActionContext
   const result = await keeper.actions[action]?.run(input, context)
   if (result?.kind !== 'replied') throw new Error('no reply')
   const {content, embeds} = renderReply(result.reply)

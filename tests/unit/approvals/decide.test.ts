@@ -3,7 +3,6 @@ import type {Person} from '../../../src/access/people.ts'
 import {
   decide,
   entitledRoles,
-  nextAt,
   stillNeeded,
   timesOf,
   type ApprovalEvent,
@@ -169,19 +168,20 @@ describe('time', () => {
 
   test('reminds at half, calls the next in at the end, then expires', () => {
     const state = aRequest()
-    expect(nextAt(state)).toBe(30 * MINUTE)
+    expect(state).toMatchObject({remindAt: 30 * MINUTE, expiresAt: 60 * MINUTE})
     expect(decide(state, tick(30 * MINUTE - 1), undefined)).toEqual({state, lines: []})
     const reminded = decide(state, tick(30 * MINUTE), undefined)
     expect(reminded.lines.map(({action}) => action)).toEqual(['remind'])
-    expect(nextAt(reminded.state)).toBe(60 * MINUTE)
+    expect(reminded.state).toMatchObject({remindAt: undefined, expiresAt: 60 * MINUTE})
     const called = decide(reminded.state, tick(60 * MINUTE), undefined)
     expect(called.lines).toMatchObject([{action: 'escalate', role: 'cto', metadata: {step: 1}}])
-    expect(called.state).toMatchObject({status: 'pending', escalations: 1, expiresAt: 120 * MINUTE})
-    expect(nextAt(called.state)).toBe(90 * MINUTE)
+    expect(called.state).toMatchObject({
+      ...{status: 'pending', escalations: 1},
+      ...{remindAt: 90 * MINUTE, expiresAt: 120 * MINUTE},
+    })
     const over = decide(called.state, tick(120 * MINUTE), undefined)
     expect(over.lines.map(({action}) => action)).toEqual(['timeout'])
-    expect(over.state).toMatchObject({status: 'expired', decidedAt: 120 * MINUTE})
-    expect(nextAt(over.state)).toBeUndefined()
+    expect(over.state).toMatchObject({status: 'expired', decidedAt: 120 * MINUTE, remindAt: undefined})
     expect(decide(over.state, tick(999 * MINUTE), undefined)).toEqual({state: over.state, lines: []})
   })
 
@@ -211,7 +211,7 @@ describe('time', () => {
   test('may be without end', () => {
     const required = {...requirementOf('low', new Map([['low', {approvers: 1}]])), expiresMs: null}
     const state = aRequest({required})
-    expect(nextAt(state)).toBeUndefined()
+    expect(state).toMatchObject({remindAt: undefined, expiresAt: undefined})
     expect(
       after(
         state,

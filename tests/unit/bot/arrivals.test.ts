@@ -20,6 +20,7 @@ const raw = (name = 'agents') => ({
 const agents = defineCommand({
   name: 'agents',
   description: 'Lists the agents',
+  topic: 'look',
   access: 'everyone',
   visibility: 'channel',
   input: z.object({}),
@@ -43,6 +44,7 @@ function open({note, acknowledged = {kind: 'acknowledged'}, recorded = {kind: 'r
   const pipeline = createPipeline({
     commands: new Map([agents, locked].map(command => [command.name, command])),
     policy: {admin: {userIds: [], roleIds: []}, principals: [], rules: new Map()},
+    audit: {refused: async () => undefined},
     services: {},
     invocations: {
       async accept({sourceId, arrived}: NewInvocation) {

@@ -36,6 +36,7 @@ async function does(what: object, needsWords?: boolean): Promise<void> {
   const pipeline = createPipeline({
     commands,
     policy: {admin: {userIds: [], roleIds: []}, principals: [], rules: new Map()},
+    audit: {refused: async () => undefined},
     services: {
       approvals: {
         async needsWords(intent: Parameters<ApprovalsPort['needsWords']>[0]) {

@@ -28,6 +28,15 @@ test('an admin reads no reasons', () => {
   expect(listed.flatMap(command => command.refusals)).toEqual([])
 })
 
+test('the help that each person gets names every command there is, in one message', () => {
+  for (const policy of [{}, {admin: {userIds: ['222'], roleIds: []}}]) {
+    const {lines = []} = catalogueUnder(policy).help(grace, {})
+    const text = lines.join('\n')
+    expect(text.length).toBeLessThanOrEqual(1350)
+    for (const name of commands.keys()) expect(text).toContain(`\`/${name}\``)
+  }
+})
+
 test('the usage and the options of a command are those of its declaration', () => {
   const deploy = catalogueUnder({})
     .commands(grace)

@@ -11,6 +11,7 @@ function aCommand(input: z.ZodObject, changes: Partial<CommandDefinition> = {}):
   return defineCommand({
     name: 'paint',
     description: 'Paint something',
+    topic: 'look',
     access: 'everyone',
     visibility: 'channel',
     input,

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import {describe, expect, test} from 'vitest'
 import {
   evaluate,
@@ -165,4 +166,67 @@ describe('ORCH-020 regressions', () => {
         details: ['no baseline'],
       })
   })
+})
+
+describe('worse never scores higher', () => {
+  const anyTask = fc.record({
+    success: fc.boolean(),
+    fields: fc.nat({max: 8}),
+    execution_time: fc.double({min: 0, max: 120, noNaN: true}),
+    errors: fc.nat({max: 3}),
+  })
+  const toTask = (
+    {
+      success,
+      fields,
+      execution_time,
+      errors,
+    }: {success: boolean; fields: number; execution_time: number; errors: number},
+    n: number,
+  ) =>
+    task({
+      task_id: `t${n}`,
+      success,
+      execution_time,
+      output: Object.fromEntries(Array.from({length: fields}, (_, i) => [`f${i}`, i])),
+      errors: Array.from({length: errors}, (_, i) => `error ${i}`),
+    })
+
+  test.each([
+    ['a failure instead of a success', {success: false}],
+    ['one error more', {moreErrors: 1}],
+    ['more time', {moreTime: 7}],
+    ['less output', {fewerFields: 1}],
+  ] as const)(
+    '%s in any task of any run',
+    (
+      _what,
+      {
+        success,
+        moreErrors = 0,
+        moreTime = 0,
+        fewerFields = 0,
+      }: {success?: boolean; moreErrors?: number; moreTime?: number; fewerFields?: number},
+    ) => {
+      fc.assert(
+        fc.property(fc.array(anyTask, {minLength: 1, maxLength: 12}), fc.nat(), (given, pick) => {
+          const at = pick % given.length
+          const worse = given.map((one, n) =>
+            n === at
+              ? {
+                  success: success ?? one.success,
+                  fields: Math.max(0, one.fields - fewerFields),
+                  execution_time: one.execution_time + moreTime,
+                  errors: one.errors + moreErrors,
+                }
+              : one,
+          )
+          const [before, after] = [given, worse].map(tasks => evaluated(tasks.map(toTask)))
+          expect(after?.score).toBeLessThanOrEqual(before?.score ?? Number.NaN)
+          expect(before?.score).toBeLessThanOrEqual(100)
+          expect(after?.score).toBeGreaterThanOrEqual(0)
+        }),
+      )
+    },
+  )
 })

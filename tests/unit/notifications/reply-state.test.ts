@@ -92,7 +92,16 @@ describe('the next delivery', () => {
       {target: {...placeless, receivedAt: NOW - HANDOVER_MS}},
       {do: 'give-up', reason: 'the interaction expired before its answer was ready'},
     ],
-    ['posts what belongs to a channel', {target: channel}, {do: 'post-to-channel', channelId: '44'}],
+    [
+      'posts what belongs to a channel',
+      {target: channel},
+      {do: 'post-to-channel', channelId: '44', replyTo: undefined},
+    ],
+    [
+      'answers a message there',
+      {target: {...channel, replyTo: '55'}},
+      {do: 'post-to-channel', channelId: '44', replyTo: '55'},
+    ],
     [
       'edits what it posted to a channel',
       {target: channel, channelMessageId: '7'},

@@ -63,6 +63,8 @@ describe('where a notice is told', () => {
         'linear mail discord pull-request',
       ],
       ['agent_error', 'linear discord', 'linear mail~ discord', 'linear mail discord', 'linear mail discord'],
+      ['service_down', 'discord', 'mail discord', 'mail discord', 'mail discord'],
+      ['service_up', 'discord', 'mail discord', 'mail discord', 'mail discord'],
     ])
   })
 

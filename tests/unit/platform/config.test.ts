@@ -71,6 +71,15 @@ describe('defaults', () => {
       service: 'client',
       inputs: {},
       verify: {},
+      ship: {
+        checks: [],
+        autoPromote: false,
+        autoRollback: true,
+        minChecks: 3,
+        promoteAt: {checks: 4, share: 80},
+        timeoutMs: 30_000,
+        expires: 3_600_000,
+      },
     })
   })
 
@@ -191,6 +200,8 @@ describe('integrations', () => {
         auth: {kind: 'token', token: 'github-secret'},
         apiUrl: 'https://api.github.com',
         repository: 'a/b',
+        throttle: true,
+        timeoutMs: 10_000,
       },
       linear: {auth: {kind: 'key', apiKey: 'linear-secret'}},
       smtp: {host: 'mail.example.com', port: 465, tls: true, auth: {user: 'u', pass: 'mail/secret'}},
@@ -292,6 +303,7 @@ approvals:
     low: { expires: never }
   quietHours: { from: "22:00", to: "07:00", timezone: UTC }
 digests: [ { cron: "0 16 * * *", timezone: UTC, channel: "333", period: daily } ]
+uptime: { every: 2m, channel: "444" }
 projects: {}
 `,
       },
@@ -306,6 +318,14 @@ projects: {}
       repository: 'acme/default',
       workflow: 'docs-deploy.yml',
       service: 'docs',
+    })
+    expect(config.qa).toEqual({postReviews: 'off'})
+    expect(config.diagnose).toEqual({
+      repository: 'acme/default',
+      workflow: 'diagnose-dispatch.yml',
+      ref: 'main',
+      artifact: 'diagnose-summary',
+      expected: false,
     })
     expect(config.principals).toEqual([
       {
@@ -329,6 +349,7 @@ projects: {}
     expect(config.approvalPolicies.get('low')).toEqual({expires: 'never'})
     expect(config.approvals.quietHours).toEqual({from: '22:00', to: '07:00', timezone: 'UTC'})
     expect(config.digests).toEqual([{cron: '0 16 * * *', timezone: 'UTC', channel: '333', period: 'daily'}])
+    expect(config.uptime).toEqual({everyMs: 120_000, channel: '444', alert: true})
   })
 
   test.each([
@@ -339,6 +360,15 @@ projects: {}
     [
       'targets:\n  client:\n    enviroment: staging',
       'signalbox.yaml:3 targets.client.enviroment is not a known setting. Did you mean "environment"?',
+    ],
+    [
+      'targets:\n  client: {repository: acme/web}\ndiagnose:\n  workflow: client-deploy.yml',
+      'signalbox.yaml:4 diagnose.workflow ships the target client. A diagnosis must ship nothing; name another file.',
+    ],
+    ['qa: {postReviews: always}', 'signalbox.yaml:1 qa.postReviews must be one of off, comment, decide.'],
+    [
+      'diagnose: {workflow: ../x.yml}',
+      'signalbox.yaml:1 diagnose.workflow must be the file name of a workflow, such as client-deploy.yml.',
     ],
     ['acess: {}', 'signalbox.yaml:1 acess is not a known setting. Did you mean "access"?'],
     ['xyzzy: {}', 'signalbox.yaml:1 xyzzy is not a known setting.'],
@@ -388,6 +418,8 @@ projects: {}
       'digests: [{cron: "0 16 * * *"}]',
       'signalbox.yaml:1 digests[0].channel is missing, and so is DISCORD_STATUS_CHANNEL_ID.',
     ],
+    ['uptime: {every: 10s}', 'signalbox.yaml:1 uptime.every must be 30s or longer.'],
+    ['uptime: {every: often}', 'signalbox.yaml:1 uptime.every must be a duration such as 90s, 30m or 2h.'],
     [
       'projects: {p: {id: x, tokenFrom: LINEAR_P}}',
       'LINEAR_P is missing; signalbox.yaml takes a token from it.',
@@ -678,5 +710,45 @@ notifications:
     expect(faults('{projects: {docs: {createIssues: true}}}')[0]).toMatch(/needs projects\.docs\.team/)
     expect(faults('{events: {task_fails: {}}}')).toHaveLength(1)
     expect(faults('{people: {ada: {mail: loud}}}')).toHaveLength(1)
+  })
+})
+
+describe('what tells others', () => {
+  test('relays to the channels and people that are named, and to nobody else', () => {
+    const yaml = `
+principals: [{id: ada, discord: "111", roles: []}, {id: bob, discord: "222", roles: []}]
+relay: {channels: ["333"], people: [ada]}`
+    expect(load({}, {'signalbox.yaml': yaml}).relay).toEqual({
+      channels: ['333'],
+      people: [{name: 'ada', discord: '111'}],
+    })
+    expect(load().relay).toEqual({channels: [], people: []})
+    const faults = (relay: string) => yamlFaults(`principals: [{id: ada, roles: []}]\nrelay: ${relay}`)
+    expect(faults('{people: [adda]}')[0]).toMatch(/relay\.people\[0\] is no principal.*ada/)
+    expect(faults('{people: [ada]}')[0]).toMatch(/has no account at Discord/)
+    expect(faults('{channels: ["#news"]}')).toHaveLength(1)
+  })
+
+  test('keeps its summary in STATUS.md unless told, and never outside the repository', () => {
+    expect(load().summary).toEqual({path: 'STATUS.md'})
+    const file = 'summary: {repository: acme/docs, path: docs/NEWS.md}'
+    expect(load({}, {'signalbox.yaml': file}).summary).toEqual({
+      repository: 'acme/docs',
+      path: 'docs/NEWS.md',
+    })
+    for (const path of [
+      '../STATUS.md',
+      '/STATUS.md',
+      'a/../../b.md',
+      'a/./b.md',
+      'run.sh',
+      '.github/workflows/x.yml',
+    ])
+      expect(yamlFaults(`summary: {path: "${path}"}`), path).toHaveLength(1)
+  })
+
+  test('shows traces only where an operator says so', () => {
+    expect(load().debug.enabled).toBe(false)
+    expect(load({ENABLE_DEBUG_CMD: 'true'}).debug.enabled).toBe(true)
   })
 })

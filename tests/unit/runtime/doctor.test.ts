@@ -1,10 +1,15 @@
-import {expect, test} from 'vitest'
+import {describe, expect, test} from 'vitest'
 import type {ApprovalPolicy, Principal, RiskLevel, Target} from '../../../src/platform/config/config.ts'
-import {examineApprovers} from '../../../src/runtime/doctor.ts'
+import {SHIP_DEFAULTS} from '../../../src/platform/config/signalbox-file.ts'
+import {contractSubjects} from '../../../src/runtime/contract-subjects.ts'
+import {contractFindings, examineApprovers, examineUptime} from '../../../src/runtime/doctor.ts'
 
 const aTarget = (name: string, environment: Target['environment']): [string, Target] => [
   name,
-  {name, environment, workflow: 'deploy.yml', ref: 'main', service: 'client', inputs: {}, verify: {}},
+  {
+    ...{name, environment, workflow: 'deploy.yml', ref: 'main', service: 'client', inputs: {}, verify: {}},
+    ship: SHIP_DEFAULTS,
+  },
 ]
 const targets = new Map([
   aTarget('client', 'development'),
@@ -68,4 +73,80 @@ test('what nobody has to approve needs nobody', () => {
       ],
     ),
   ).toEqual([])
+})
+
+describe('the workflows that we start', () => {
+  test('are sent what is always there, and what an option may leave out', () => {
+    const inputs = {
+      strategy: '${{ options.strategy }}',
+      region: 'eu',
+      VITE_API_BASE: '${{ options.api_base }}',
+    }
+    const [name, target] = aTarget('client', 'production')
+    const client = {...target, repository: 'acme/web', inputs}
+    const diagnose = {
+      repository: 'acme/web',
+      workflow: 'diagnose.yml',
+      ref: 'main',
+      artifact: 'a',
+      expected: true,
+    }
+    expect(contractSubjects({targets: new Map([[name, client]]), diagnose})).toEqual([
+      {
+        ...{id: 'client', name: 'client', repository: 'acme/web', workflow: 'deploy.yml', ref: 'main'},
+        always: ['correlation_id', 'requester', 'region'],
+        sometimes: ['strategy', 'VITE_API_BASE'],
+      },
+      {
+        ...{
+          id: '_diagnose',
+          name: '/diagnose',
+          repository: 'acme/web',
+          workflow: 'diagnose.yml',
+          ref: 'main',
+        },
+        always: ['correlation_id', 'requester'],
+        sometimes: ['channel_id', 'frontend_url', 'api_base'],
+      },
+    ])
+  })
+
+  test('leave out the workflow of /diagnose where the configuration does not speak of it', () => {
+    const diagnose = {repository: 'acme/web', workflow: 'd.yml', ref: 'main', artifact: 'a', expected: false}
+    expect(contractSubjects({targets: new Map(), diagnose})).toEqual([])
+  })
+
+  test('are findings with the lines that they lack, each with its number', () => {
+    const contract = {id: 'client', name: 'client', repository: 'acme/web', workflow: 'd.yml', mendable: true}
+    expect(
+      contractFindings([
+        {...contract, verdict: 'kept', breaches: []},
+        {
+          ...contract,
+          verdict: 'broken',
+          breaches: [{what: 'lacks an input', line: 7, lines: ['a:', '  b: c']}],
+        },
+        {
+          ...contract,
+          name: '/diagnose',
+          verdict: 'unknown',
+          breaches: [{what: 'was not seen', next: 'look again'}],
+        },
+      ]),
+    ).toEqual([
+      {ok: true, what: 'target client: acme/web d.yml takes what we send'},
+      {ok: false, what: 'target client: acme/web d.yml lacks an input', lines: ['7: a:', '8:   b: c']},
+      {ok: false, what: '/diagnose: acme/web d.yml was not seen', next: 'look again'},
+    ])
+  })
+})
+
+test('outages that nobody in Discord would hear of are told', () => {
+  const uptime = {everyMs: 60_000, alert: true}
+  expect(examineUptime({})).toEqual([])
+  expect(examineUptime({uptime})).toMatchObject([
+    {ok: false, next: expect.stringContaining('uptime.channel') as string},
+  ])
+  expect(examineUptime({uptime: {...uptime, channel: '1'}})).toMatchObject([{ok: true}])
+  expect(examineUptime({uptime: {...uptime, alert: false}})).toMatchObject([{ok: true}])
 })

@@ -21,6 +21,7 @@ function aCommand(changes: Partial<CommandDefinition> = {}): CommandDefinition {
   return defineCommand({
     name: 'hello',
     description: 'Say hello',
+    topic: 'look',
     access: 'everyone',
     visibility: 'channel',
     input: z.object({}),

@@ -63,13 +63,21 @@ export function pullRoutes({
       },
     },
     route('pulls', 'GET', '', 'pulls/pulls#list-pull-requests', (call, repository) => {
-      const {state = 'open', head, base} = call.query
-      const listed = repository.pulls.filter(
-        pull =>
-          (state === 'all' || pull.state === state) &&
-          (head === undefined || head === `${(pull.fork ?? repository.owner).split('/')[0]}:${pull.head}`) &&
-          (base === undefined || base === pull.base),
-      )
+      const {state = 'open', head, base, sort = 'created', direction} = call.query
+      if (sort !== 'created' && sort !== 'updated')
+        refuse(404, 'The emulator sorts by creation and change only')
+      const when = (pull: PullState) =>
+        sort === 'updated' ? (pull.closedAt ?? pull.createdAt) : pull.createdAt
+      const turn = (direction ?? (sort === 'created' ? 'desc' : 'asc')) === 'desc' ? -1 : 1
+      const listed = repository.pulls
+        .filter(
+          pull =>
+            (state === 'all' || pull.state === state) &&
+            (head === undefined ||
+              head === `${(pull.fork ?? repository.owner).split('/')[0]}:${pull.head}`) &&
+            (base === undefined || base === pull.base),
+        )
+        .sort((one, other) => turn * (when(one) - when(other) || one.number - other.number))
       return page(call, listed, some => some.map(pull => shapes.shortPull(repository, pull)))
     }),
     route('createPull', 'POST', '', 'pulls/pulls#create-a-pull-request', ({body, caller}, repository) => {
@@ -123,7 +131,12 @@ export function pullRoutes({
         refuse(422, 'Validation Failed: state is invalid')
       if (body['title'] !== undefined) pull.title = text(body['title'])
       if (body['body'] !== undefined) pull.body = bounded(body['body'])
-      if (body['state'] !== undefined) pull.state = body['state']
+      if (body['state'] !== undefined) {
+        if (pull.mergedAt !== undefined && body['state'] === 'open')
+          refuse(422, 'Validation Failed: state cannot be changed. The pull request has been merged.')
+        pull.state = body['state']
+        pull.closedAt = pull.state === 'closed' ? (pull.closedAt ?? now()) : undefined
+      }
       return ok(shapes.pull(repository, pull))
     }),
     route(

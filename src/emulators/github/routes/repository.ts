@@ -1,7 +1,7 @@
 import type {People} from '../people.ts'
 import {differencesBetween} from '../pulls.ts'
 import type {PullShapes} from '../pull-shapes.ts'
-import {historyOf, resolveRef, type RepositoryState, type Role} from '../repositories.ts'
+import {historyOf, resolveRef, type Commit, type RepositoryState, type Role} from '../repositories.ts'
 import {ok, page, refuse, type Answer, type Call, type Route} from '../route.ts'
 import {permissionsOf, type Shapes} from '../shapes.ts'
 
@@ -100,7 +100,8 @@ export function repositoryRoutes({
         commit;
         commit = repository.commits.get(commit.parent ?? '')
       ) {
-        history.push(commit)
+        const {path} = call.query
+        if (path === undefined || touches(repository, commit, path)) history.push(commit)
       }
       return page(call, history, some => some.map(commit => shapes.commit(repository, commit)))
     }),
@@ -169,6 +170,14 @@ export function repositoryRoutes({
 
 function roleOf(repository: RepositoryState, login: string): Role | 'none' {
   return repository.collaborators.get(login) ?? (repository.private ? 'none' : 'read')
+}
+
+/** The commit changed the file, or one below the folder. */
+function touches(repository: RepositoryState, commit: Commit, path: string): boolean {
+  const before = repository.commits.get(commit.parent ?? '')?.files
+  const below = (files: Commit['files'] | undefined) =>
+    JSON.stringify([...(files ?? [])].filter(([name]) => name === path || name.startsWith(`${path}/`)))
+  return below(commit.files) !== below(before)
 }
 
 function allRefs(repository: RepositoryState): (readonly [string, string])[] {

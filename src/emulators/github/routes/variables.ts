@@ -51,6 +51,10 @@ export function variableRoutes({now}: {readonly now: () => number}): Route[] {
         return {status: 204}
       },
     ),
+    route('deleteVariable', 'DELETE', '/:name', 'delete-a-repository-variable', ({params}, repository) => {
+      if (!repository.variables.delete((params['name'] ?? '').toUpperCase())) refuse(404, 'Not Found')
+      return {status: 204}
+    }),
   ]
 }
 

@@ -1,7 +1,7 @@
 import {createHmac} from 'node:crypto'
 import fc from 'fast-check'
 import {describe, expect, test} from 'vitest'
-import {commentText, isSigned, runHint} from '../../../../src/integrations/github/webhook.ts'
+import {commentText, isSigned, issueHint, runHint} from '../../../../src/integrations/github/webhook.ts'
 
 const sign = (secret: string, body: Buffer) =>
   `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`
@@ -29,6 +29,14 @@ test.each([undefined, '', 'sha256=', 'sha1=757107ea', 'é'.repeat(71), `sha256=$
     expect(isSigned('secret', Buffer.from('{}'), signature)).toBe(false)
   },
 )
+
+test('an event of an issue names it; other events, and malformed ones, name none', () => {
+  const payload = {action: 'closed', issue: {number: 7}, repository: {full_name: 'acme/web'}}
+  expect(issueHint('issues', payload)).toEqual({repository: 'acme/web', number: 7})
+  expect(issueHint('issue_comment', payload)).toBeUndefined()
+  expect(issueHint('issues', {...payload, issue: {number: 'x'}})).toBeUndefined()
+  expect(issueHint('issues', null)).toBeUndefined()
+})
 
 test('a run event names its run and everything that may carry our id', () => {
   const payload = {

@@ -1,0 +1,166 @@
+import type {Intent} from '../sdk/index.ts'
+
+/** Who would do it, roughly; the plan says it exactly. */
+export type TaskType = 'feature-dev' | 'code-review' | 'infrastructure' | 'cicd' | 'documentation'
+
+/** What a message means, as far as it can be told from the message alone. */
+export interface Reading {
+  readonly intent: Intent
+  /** From 0 to 1; below `SURE_ENOUGH` people are asked. */
+  readonly confidence: number
+  readonly taskType: TaskType | undefined
+  /** What is wanted, without courtesies, in the person's own words. */
+  readonly wish: string
+  readonly decision: 'approve' | 'reject' | undefined
+  /** Given with a decision. */
+  readonly reason: string | undefined
+  /** Of a request for approval or a command: a whole id, or its first characters. */
+  readonly id: string | undefined
+  /** Of a workflow's run. */
+  readonly run: string | undefined
+  readonly question: string | undefined
+}
+
+/** Below this nothing is done: people are asked. */
+export const SURE_ENOUGH = 0.6
+
+const COURTESIES =
+  /^(?:(?:hey|hi|hello|please|pls|kindly|ok|okay|well|so|now|then|just|also|and|signalbox|thanks|i'd|we'd|i|we|want|need|would|like|have|to|you|let'?s|us|go|ahead|(?:can|could|would|will) you)\b[\s,.:!]*)+/i
+const NEGATED = /^(?:please\s+)?(?:do not|don'?t|never|not)\b/i
+const DECISION =
+  /^(?:(?:please|ok|okay|yes|i|we|hereby|(?:can|could) you)[\s,]+)*(approve|reject|deny|decline)\b/i
+const ID =
+  /(?<![\w-])(?=[0-9a-f-]*\d)[0-9a-f]{8}(?:[0-9a-f]{0,24}|(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:…|_[0-9a-f]{12})?(?![\w-])/i
+const RUN = /\bwf-[a-z0-9-]{4,61}\b/
+const QUESTION =
+  /^(?:what|how|who|whom|when|where|why|which|is|are|was|were|did|does|do|has|have|should|may|might|am)\b/i
+const STATUS_START = /^(?:status|progress|show|list|what'?s up)\b/i
+const STATUS_WORDS =
+  /\b(?:status|state|progress|running|done|finished|complete|completed|deployed|shipped|live|up|down|failing|failed|broken|pending|waiting|waits|wait|approved|happening|going|queue|queued|locked|locks|healthy|latest|last|runs|deploys|deployments|approvals|doing)\b/i
+/** Questions that take a look by an agent. */
+const LOOKS_INTO =
+  /\b(?:healthy|down|slow|unreachable|broken)\b|^did (?:ci|the (?:tests?|build|pipeline))\b.*\b(?:pass|fail|go through)/i
+const HELP =
+  /^(?:help|commands|usage|what can you do|what do you do|who are you|how do(?:es)? (?:this|it|i use you) work)\b/i
+const GREETING =
+  /^(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks|thank you|cheers|bye)[\s!.,]*(?:signalbox|there|all)?[\s!.]*$/i
+
+const VERBS: readonly (readonly [TaskType, RegExp])[] = [
+  [
+    'documentation',
+    /\b(?:document|explain|(?:update|write|generate|refresh|regenerate|improve|fix)\b.*\b(?:docs?|documentation|readme|changelog|guide))\b/i,
+  ],
+  ['code-review', /\b(?:review|inspect|audit|look at|look over)\b/i],
+  [
+    'cicd',
+    /\b(?:deploy|ship|release|promote|roll ?back|rerun|re-run|run|test|validate|trigger|kick off|build the pipeline)\b/i,
+  ],
+  [
+    'infrastructure',
+    /\b(?:scale|provision|configure|diagnose|triage|heal|repair|restart|set|check|drop|delete|destroy|wipe|disable|enable|find out)\b/i,
+  ],
+  [
+    'feature-dev',
+    /\b(?:implement|build|add|create|fix|refactor|write|develop|change|make|remove|rename|update|generate|improve)\b/i,
+  ],
+]
+const NOUNS: readonly (readonly [TaskType, RegExp])[] = [
+  ['documentation', /\b(?:docs?|documentation|readme|changelog|guide)\b/i],
+  ['code-review', /\b(?:pull request|pr|diff)\b/i],
+  ['cicd', /\b(?:pipeline|tests?|ci|deployment|rollout)\b/i],
+  ['infrastructure', /\b(?:server|infrastructure|config|configuration|health)\b/i],
+  ['feature-dev', /\b(?:bug|feature|endpoint|issue)\b/i],
+]
+
+/**
+ * What a message means, by rules over whole words. Pure and total. Only somebody who says so in so many words, at the
+ * beginning, decides; a question about a decision is none.
+ */
+export function interpret(text: string): Reading {
+  const said = text.replace(/\s+/g, ' ').replaceAll('’', "'").trim()
+  const wish = said.replace(COURTESIES, '').trim()
+  const id = ID.exec(said)?.[0].toLowerCase()
+  const run = RUN.exec(said)?.[0]
+  const base: Reading = {
+    intent: 'unknown',
+    confidence: 0.2,
+    taskType: undefined,
+    wish: wish === '' ? said : wish,
+    decision: undefined,
+    reason: undefined,
+    id,
+    run,
+    question: undefined,
+  }
+  if (said === '') return base
+
+  const decided = DECISION.exec(said)?.[1]?.toLowerCase()
+  if (decided !== undefined && !said.endsWith('?'))
+    return {
+      ...base,
+      intent: 'approval_decision',
+      confidence: 0.95,
+      decision: decided === 'approve' ? 'approve' : 'reject',
+      reason: /\b(?:because|since|as)\s+(.+)$|:\s+(.+)$/i.exec(said)?.slice(1).find(Boolean),
+    }
+  if (HELP.test(said) || HELP.test(wish)) return {...base, intent: 'general_query', confidence: 0.95}
+  if (GREETING.test(said)) return {...base, intent: 'general_query', confidence: 0.8}
+  if (NEGATED.test(said))
+    return {...base, confidence: 0.5, question: 'Then nothing happens. What would you like instead?'}
+
+  if (QUESTION.test(said) && LOOKS_INTO.test(said))
+    return {
+      ...base,
+      intent: 'task_submission',
+      confidence: 0.75,
+      taskType: /^did\b/i.test(said) ? 'cicd' : 'infrastructure',
+    }
+  const asks = QUESTION.test(said) || (said.endsWith('?') && QUESTION.test(wish))
+  if (STATUS_START.test(wish) || (asks && STATUS_WORDS.test(said)))
+    return {...base, intent: 'status_query', confidence: 0.9}
+  if (run !== undefined && said === run) return {...base, intent: 'status_query', confidence: 0.9}
+  if (asks) return {...base, intent: 'general_query', confidence: 0.7}
+  return {...base, ...taskIn(base.wish)}
+}
+
+/** Which task is wanted, and how sure that is. */
+function taskIn(wish: string): Partial<Reading> {
+  const words = wish.split(' ')
+  const first = words[0] ?? ''
+  const byVerb = VERBS.find(([, verb]) => verb.test(wish))?.[0]
+  const starts = VERBS.some(([, verb]) => verb.test(`${first} ${words.slice(1).join(' ')}`.slice(0, 12)))
+  if (byVerb !== undefined && starts && words.length > 1)
+    return {intent: 'task_submission', confidence: 0.85, taskType: byVerb}
+  if (byVerb !== undefined && words.length > 2)
+    return {intent: 'task_submission', confidence: 0.65, taskType: byVerb}
+  if (byVerb !== undefined)
+    return {
+      intent: 'task_submission',
+      confidence: 0.5,
+      taskType: byVerb,
+      question: `What should I ${first.toLowerCase()}?`,
+    }
+  const byNoun = NOUNS.find(([, noun]) => noun.test(wish))?.[0]
+  if (byNoun !== undefined)
+    return {
+      intent: 'task_submission',
+      confidence: 0.4,
+      taskType: byNoun,
+      question: 'What should be done about that?',
+    }
+  return {}
+}
+
+/** The person does not want what we asked about. */
+export function declines(text: string): boolean {
+  return /^(?:no|nope|nah|cancel|stop|abort|never ?mind|forget (?:it|about it|that)|leave it|don'?t|nothing)(?:[\s,]+(?:thanks|thank you|that|it|please))*[\s.!]*$/i.test(
+    text.trim().replaceAll('’', "'"),
+  )
+}
+
+/** The person wants what we asked about. */
+export function agrees(text: string): boolean {
+  return /^(?:yes|yep|yeah|sure|ok|okay|confirm(?:ed)?|correct|right|start|go|go ahead|do it|run it|start it|please do)(?:[\s,]+(?:please|thanks|it|that|go ahead|do it|start it|start))*[\s.!]*$/i.test(
+    text.trim(),
+  )
+}

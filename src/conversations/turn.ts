@@ -1,0 +1,187 @@
+import {z} from 'zod'
+import type {MissingFact} from '../sdk/index.ts'
+import {agrees, declines, interpret, SURE_ENOUGH, type Reading} from './interpret.ts'
+
+/** What we asked a person, with what they had said before: their answer is put together with it. */
+export const pendingSchema = z.discriminatedUnion('kind', [
+  /** A fact that a task lacks. */
+  z.object({
+    kind: z.literal('task'),
+    description: z.string(),
+    missing: z.enum(['pr_number', 'target', 'repository', 'path', 'variable', 'task']),
+    question: z.string(),
+  }),
+  /** What they meant. */
+  z.object({kind: z.literal('meaning'), text: z.string(), question: z.string()}),
+  /** Which request they decide on. */
+  z.object({
+    kind: z.literal('which'),
+    decision: z.enum(['approve', 'reject']),
+    reason: z.string().nullable(),
+  }),
+  /** Whether they really decide on this one. */
+  z.object({
+    kind: z.literal('confirmation'),
+    decision: z.enum(['approve', 'reject']),
+    ballot: z.string(),
+    title: z.string(),
+    reason: z.string().nullable(),
+  }),
+  /** Why they decide so: it does not count without. */
+  z.object({
+    kind: z.literal('words'),
+    decision: z.enum(['approve', 'reject']),
+    ballot: z.string(),
+    title: z.string(),
+  }),
+  /** Whether a plan that was shown is to start. */
+  z.object({kind: z.literal('plan'), draft: z.string()}),
+])
+export type Pending = z.output<typeof pendingSchema>
+
+/** What to do about a message. */
+export type Move =
+  | {readonly do: 'plan'; readonly description: string}
+  | {
+      readonly do: 'status'
+      readonly run: string | undefined
+      readonly id: string | undefined
+      readonly about: string
+    }
+  /** A decision that names no request: those that wait have to be looked at. */
+  | {
+      readonly do: 'find-request'
+      readonly decision: 'approve' | 'reject'
+      readonly reason: string | undefined
+    }
+  /** `sure`: they named it, or confirmed it. */
+  | {
+      readonly do: 'vote'
+      readonly decision: 'approve' | 'reject'
+      readonly request: string
+      readonly reason: string | undefined
+    }
+  | {readonly do: 'start-plan'; readonly draft: string}
+  | {readonly do: 'edit-plan'; readonly draft: string; readonly description: string}
+  | {readonly do: 'cancel-plan'; readonly draft: string}
+  | {readonly do: 'talk'}
+  | {readonly do: 'drop'}
+  | {readonly do: 'ask'; readonly question: string; readonly pending: Pending | undefined}
+
+/**
+ * What a message comes to, given what we had asked. Pure. A decision needs the word and the request: named by its id,
+ * or confirmed after we named it. Nothing else that anybody or any model says makes one.
+ */
+export function nextMove(text: string, reading: Reading, pending: Pending | undefined): Move {
+  const {decision, id, reason} = reading
+  if (decision !== undefined)
+    return id === undefined
+      ? {do: 'find-request', decision, reason}
+      : {do: 'vote', decision, request: id, reason}
+  if (pending) {
+    const answered = answer(text, reading, pending)
+    if (answered) return answered
+  }
+  return fresh(text, reading)
+}
+
+/** What it comes to as an answer; undefined where it is about something else. */
+function answer(text: string, reading: Reading, pending: Pending): Move | undefined {
+  if (declines(text))
+    return pending.kind === 'plan' ? {do: 'cancel-plan', draft: pending.draft} : {do: 'drop'}
+  switch (pending.kind) {
+    case 'which':
+      return reading.id === undefined
+        ? undefined
+        : {
+            do: 'vote',
+            decision: pending.decision,
+            request: reading.id,
+            reason: pending.reason ?? undefined,
+          }
+    case 'confirmation':
+      return agrees(text)
+        ? {
+            do: 'vote',
+            decision: pending.decision,
+            request: pending.ballot,
+            reason: pending.reason ?? undefined,
+          }
+        : undefined
+    case 'words':
+      return isAside(reading)
+        ? undefined
+        : {do: 'vote', decision: pending.decision, request: pending.ballot, reason: text.trim()}
+    case 'plan': {
+      if (agrees(text)) return {do: 'start-plan', draft: pending.draft}
+      const [, description] =
+        /^(?:edit(?: it)?|instead|rather|change it to)[\s,:]+(.{3,})$/is.exec(text.trim()) ?? []
+      return description === undefined ? undefined : {do: 'edit-plan', draft: pending.draft, description}
+    }
+    case 'task':
+      return isAside(reading) || isTaskOfItsOwn(reading)
+        ? undefined
+        : {do: 'plan', description: withAnswer(pending.description, pending.missing, text)}
+    case 'meaning': {
+      if (reading.confidence >= SURE_ENOUGH) return undefined
+      const together = `${pending.text} ${text}`
+      const meant = interpret(together)
+      return meant.confidence >= SURE_ENOUGH && meant.decision === undefined
+        ? fresh(together, meant)
+        : undefined
+    }
+  }
+}
+
+function fresh(text: string, reading: Reading): Move {
+  if (
+    reading.confidence < SURE_ENOUGH ||
+    reading.intent === 'unknown' ||
+    reading.intent === 'clarification'
+  ) {
+    const question =
+      reading.question ?? 'Do you want something done, or to know how something stands? Say a little more.'
+    return {do: 'ask', question, pending: {kind: 'meaning', text, question}}
+  }
+  switch (reading.intent) {
+    case 'task_submission':
+      return {do: 'plan', description: reading.wish}
+    case 'status_query':
+      return {do: 'status', run: reading.run, id: reading.id, about: reading.wish}
+    case 'approval_decision':
+      return {
+        do: 'ask',
+        question: 'To decide, say `approve` or `reject` yourself, with the id of the request.',
+        pending: undefined,
+      }
+    case 'general_query':
+      return {do: 'talk'}
+  }
+}
+
+/** A question beside the matter: answered, and what was asked goes on waiting. */
+function isAside({intent, confidence}: Reading): boolean {
+  return (intent === 'status_query' || intent === 'general_query') && confidence >= 0.8
+}
+
+/** It says a whole task, so it is a new one rather than a word that was missing. */
+function isTaskOfItsOwn({intent, confidence, wish}: Reading): boolean {
+  return intent === 'task_submission' && confidence >= 0.8 && wish.split(' ').length >= 3
+}
+
+function withAnswer(description: string, missing: MissingFact, text: string): string {
+  const said = text.trim()
+  const [number] = /\d{1,7}/.exec(said) ?? []
+  switch (missing) {
+    case 'pr_number':
+      return number === undefined ? `${description} ${said}` : `${description} pull request #${number}`
+    case 'target':
+      return `${description} ${/^(?:to|on|in)\b/i.test(said) ? said : `to ${said}`}`
+    case 'repository':
+      return `${description} ${/^in\b/i.test(said) ? said : `in ${said}`}`
+    case 'path':
+    case 'variable':
+    case 'task':
+      return `${description} ${said}`
+  }
+}

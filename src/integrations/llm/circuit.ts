@@ -1,0 +1,44 @@
+import type {Clock} from '../../kernel/clock.ts'
+
+/** Spares a service that fails again and again, and everybody the wait for it. */
+export interface Circuit {
+  /** Whether a call may be made now. Who is let through says how it ended, exactly once. */
+  admit(): boolean
+  succeeded(): void
+  failed(): void
+  /** It ended without saying anything about the service. */
+  abandoned(): void
+}
+
+/** After that many failures in a row nobody is let through for `restMs`; then one at a time, until one succeeds. */
+export function createCircuit({
+  clock,
+  failures = 5,
+  restMs = 60_000,
+}: {
+  readonly clock: Clock
+  readonly failures?: number
+  readonly restMs?: number
+}): Circuit {
+  let inARow = 0
+  let closedUntil = 0
+  let probing = false
+  return {
+    admit() {
+      if (inARow < failures) return true
+      if (probing || clock() < closedUntil) return false
+      return (probing = true)
+    },
+    succeeded() {
+      inARow = 0
+      probing = false
+    },
+    failed() {
+      probing = false
+      if (++inARow >= failures) closedUntil = clock() + restMs
+    },
+    abandoned() {
+      probing = false
+    },
+  }
+}

@@ -1,0 +1,56 @@
+import type {Llm} from '../integrations/llm/llm.ts'
+import {ellipsis, visible} from '../kernel/markdown.ts'
+import type {TriagedFailure, TriageReport} from '../sdk/index.ts'
+
+const LONGEST = 500
+
+/**
+ * A model's words about a failure, for people. They change nothing else: what is known of the failure, how sure we are
+ * of it and what is proposed was settled before the model was asked.
+ */
+export async function explain(
+  llm: Llm,
+  {
+    failure,
+    about,
+    signal,
+  }: {readonly failure: TriagedFailure; readonly about: string; readonly signal: AbortSignal},
+): Promise<TriageReport['explanation']> {
+  if (!llm.on) return {kind: 'off'}
+  const {kind, tool, message, file, line, evidence, job} = failure
+  const answer = await llm.text({
+    purpose: 'triage',
+    agent: 'triage',
+    system:
+      'You explain to a developer why a job of a CI run failed. At most three plain sentences, no Markdown, no commands, no links. Say so if the log does not tell.',
+    messages: [
+      {
+        role: 'user',
+        passages: [
+          {text: `Rules found: ${kind}, told by ${tool}.`, trusted: true},
+          {
+            text: [message, file === undefined ? '' : `${file}:${line ?? '?'}`, ...evidence].join('\n'),
+            trusted: false,
+            source: `log of job ${job.name}, ${about}`,
+          },
+        ],
+      },
+    ],
+    maxOutputTokens: 250,
+    signal,
+  })
+  switch (answer.kind) {
+    case 'answered': {
+      const text = ellipsis(visible(answer.value), LONGEST)
+      return text === '' ? {kind: 'failed', reason: 'it said nothing'} : {kind: 'given', text}
+    }
+    case 'off':
+      return {kind: 'off'}
+    case 'invalid':
+      return {kind: 'failed', reason: 'it said something else'}
+    case 'over-budget':
+    case 'refused':
+    case 'failed':
+      return {kind: 'failed', reason: answer.reason}
+  }
+}
