@@ -404,7 +404,7 @@ onBoth('over HTTP', () => {
     const requests = [
       ['POST', '/workflows/execute', {workflow: 'nothing'}, 404],
       ['POST', '/workflows/execute', {workflow: 'pr-deployment', input: {}}, 400],
-      ['POST', '/workflows/execute', {description: 'ship it'}, 503],
+      ['POST', '/workflows/execute', {description: 'hello there'}, 400],
       ['POST', '/workflows/execute', {}, 400],
       ['GET', '/runs/wf-nothing', undefined, 404],
       ['GET', '/runs?status=sleeping', undefined, 400],
