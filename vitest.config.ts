@@ -7,7 +7,7 @@ const needsServers = {
 }
 
 /** Mostly asleep until a server answers or a time has come: two cores carry more of them than two. */
-const waitsMoreThanWorks = {maxWorkers: 4}
+const waitsMoreThanWorks = {maxWorkers: 3}
 
 /** Unit tests start nothing; the other projects share one embedded Postgres and one Redis for the whole run. */
 export default defineConfig({

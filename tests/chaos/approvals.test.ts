@@ -6,7 +6,7 @@ import {chanceFrom, type Chance} from '../support/chance.ts'
 import {createVisitor} from '../support/visitor.ts'
 import {addressOf, openCouncil, tokenOf, type Council, type Member} from './council.ts'
 
-const RACES = Number(process.env['CHAOS_APPROVALS'] ?? 8)
+const RACES = Number(process.env['CHAOS_APPROVALS'] ?? 6)
 const SEED = Number(process.env['CHAOS_SEED'] ?? 1)
 const LANES = 4
 const SHOWN_WITHIN_MS = 60_000

@@ -3,7 +3,7 @@ import {play, type Played} from './kill-run.ts'
 import {PHASES, scenarioOf, titleOf, type Phase} from './scenario.ts'
 
 /** One for each victim and for each of the moments that were hardest to get right. */
-const CHOSEN = [12, 31, 50, 69, 84, 86, 257]
+const CHOSEN = [12, 31, 69, 86, 257]
 
 const runs = Number(process.env['CHAOS_RUNS'] ?? 0)
 const from = Number(process.env['CHAOS_SEED'] ?? 1)

@@ -22,7 +22,8 @@ const says = (talk: Conversation, text: string | RegExp, timeoutMs = 30_000) =>
 const runIdIn = (talk: Conversation): string => /wf-[0-9a-f]+/.exec(textOf(talk.reply()))?.[0] ?? ''
 
 const redisReason = redisMissing()
-let queue: 'postgres' | 'redis' = 'postgres'
+/** Undefined: that of the whole run. */
+let queue: 'postgres' | 'redis' | undefined
 let world: World
 let db: pg.Pool
 afterEach(async () => {
@@ -33,7 +34,7 @@ afterEach(async () => {
 async function open(options: WorldOptions = {}): Promise<void> {
   world = await openWorld({
     yaml: YAML,
-    queue,
+    ...(queue === undefined ? {} : {queue}),
     permissions: {contents: 'write', pull_requests: 'write', checks: 'read'},
     ...options,
   })
@@ -128,9 +129,9 @@ const shipped = () =>
     .runs.filter(run => run.workflow === 'client-deploy.yml' && run.event === 'workflow_dispatch')
     .reverse()
 
-describe('pr-deployment from Discord, queue on postgres alone', () => {
+describe('pr-deployment from Discord, on one queue', () => {
   beforeEach(() => {
-    queue = 'postgres'
+    queue = undefined
   })
 
   test('what is not well after it was shipped is rolled back, and the message says so', async () => {
@@ -324,7 +325,11 @@ onBoth('a run whose worker leaves', () => {
   })
 })
 
-onBoth('over HTTP', () => {
+describe('over HTTP', () => {
+  beforeEach(() => {
+    queue = undefined
+  })
+
   test('a run is started once per key, listed, shown, and its events are told to the end', async () => {
     await open()
     const request = {workflow: 'parallel-docs', input: {repo_url: 'acme/web'}}
