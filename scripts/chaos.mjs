@@ -1,6 +1,6 @@
 // `npm run chaos -- --runs 100 --seed 1`: kills processes in every phase of a watched deploy, one seed a run.
 // A failing seed prints its timeline; `--runs 1 --seed <it>` plays it again. `--at-once` worlds live at a time.
-// `npm run chaos -- locks`, `-- bus`, `-- approvals` and `-- workflows`: the long forms of tests that the suite has in
+// `npm run chaos -- locks`, `-- bus`, `-- queues`, `-- approvals` and `-- workflows`: the long forms of tests that the suite has in
 // short; `--runs` counts for the last two too.
 import process from 'node:process'
 import {parseArgs} from 'node:util'
@@ -15,6 +15,8 @@ const LONG_FORMS = {
     files: ['tests/integration/events-two-processes.test.ts', 'tests/integration/registry-processes.test.ts'],
     env: () => ({SIGNALBOX_LONG: '1'}),
   },
+  // Workflows end to end with the queue on either backend.
+  queues: {project: 'e2e', files: ['tests/e2e/workflows.test.ts'], env: () => ({SIGNALBOX_LONG: '1'})},
   // 200 races of decisions on every surface, with workers killed in between.
   approvals: {
     project: 'chaos',

@@ -42,9 +42,14 @@ async function open(options: WorldOptions = {}): Promise<void> {
   db.on('error', () => undefined)
 }
 
-/** The same tests, with the queue on Postgres and on Redis. */
+const QUEUES =
+  process.env['SIGNALBOX_LONG'] === '1'
+    ? ([{on: 'postgres'}, {on: 'redis'}] as const)
+    : ([{on: process.env['REDIS_URL'] === undefined ? 'postgres' : 'redis'}] as const)
+
+/** With the queue on what the whole run is on; in the long form (`npm run chaos -- queues`) on Postgres and on Redis. */
 function onBoth(what: string, tests: () => void): void {
-  describe.each([{on: 'postgres'}, {on: 'redis'}] as const)(`${what}, queue on $on`, ({on}) => {
+  describe.each(QUEUES)(`${what}, queue on $on`, ({on}) => {
     if (on === 'redis' && redisReason !== undefined) return test.skip(redisReason)
     beforeEach(() => {
       queue = on
