@@ -89,7 +89,6 @@ describe('what rules can’t tell', () => {
     const words = 'Fridays are fine.\nSee **/deploy-client** @everyone [here](https://evil.example).'
     endpoint.on(TALKS, {content: words}, {chunkSize: 2, latency: 70})
     const talk = await tom.runs('/ask text:tell me about Fridays')
-    await says(talk, '🟡 Fridays')
     await says(talk, '📋 Fridays are fine.')
     const reply = talk.reply()
     expect(reply?.pings).toEqual([])
