@@ -93,6 +93,8 @@ describe('what rules can’t tell', () => {
     const reply = talk.reply()
     expect(reply?.pings).toEqual([])
     expect(textOf(reply)).toContain('\\[here\\]')
+    // In its history, since what is shown for a moment may be missed.
+    expect(reply?.versions.some(({content}) => content.startsWith('🟡 Fridays'))).toBe(true)
     const edits = reply?.versions.map(({at}) => at) ?? []
     expect(edits.slice(1, -1).every((at, i) => at - (edits[i] ?? 0) >= 1000)).toBe(true)
   })
