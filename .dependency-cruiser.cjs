@@ -14,6 +14,7 @@ const floors = [
     'pipelines',
     'plans',
     'planning',
+    'proposals',
     'releases',
     'reviews',
     'qa',
@@ -61,7 +62,7 @@ module.exports = {
       name: 'decisions-have-no-io',
       severity: 'error',
       comment: 'A decision is pure: give it facts as arguments and let the service beside it do the IO.',
-      from: {path: '(^|/)(decide|risk|score|policy)\\.ts$', pathNot: '^tests/'},
+      from: {path: '(^|/)(decide|next|risk|score|policy)\\.ts$', pathNot: '^tests/'},
       to: {dependencyTypes: ['core', 'npm']},
     },
     {

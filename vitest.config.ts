@@ -6,8 +6,11 @@ const needsServers = {
   retry: process.env['CI'] ? 1 : 0,
 }
 
+/** What is tested is loaded once for each worker, not for each file: it holds no state outside of what its factories make. */
+const shared = {isolate: false}
+
 /** Mostly asleep until a server answers or a time has come: two cores carry more of them than two. */
-const waitsMoreThanWorks = {maxWorkers: 3}
+const waitsMoreThanWorks = {...shared, maxWorkers: 3}
 
 /** Unit tests start nothing; the other projects share one embedded Postgres and one Redis for the whole run. */
 export default defineConfig({
@@ -19,6 +22,7 @@ export default defineConfig({
           name: 'unit',
           include: ['tests/unit/**/*.test.ts'],
           testTimeout: 10_000,
+          ...shared,
           maxWorkers: 2,
           sequence: {groupOrder: 0},
         },
@@ -62,7 +66,7 @@ export default defineConfig({
           include: ['tests/chaos/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 60_000,
-          maxWorkers: 3,
+          ...waitsMoreThanWorks,
           sequence: {groupOrder: 3},
           ...needsServers,
         },

@@ -1,8 +1,10 @@
 import {z} from 'zod'
 import {link, plain, timestamp} from '../src/kernel/markdown.ts'
+import {formatDuration} from '../src/kernel/time.ts'
 import {
   defineAction,
   defineAgent,
+  type ApprovalStatistics,
   type ApprovalSummary,
   type Reply,
   type VoteReport,
@@ -22,10 +24,11 @@ export default defineAgent({
       description: 'What waits for an approval, the riskiest first',
       input: z.object({show: z.enum(['mine', 'all'])}),
       async run({show}, {actor, services: {approvals}}) {
-        return {
-          kind: 'replied',
-          reply: list(show, await approvals.pending({actor, whose: show, limit: LISTED + 1})),
-        }
+        const [found, statistics] = await Promise.all([
+          approvals.pending({actor, whose: show, limit: LISTED + 1}),
+          approvals.statistics(),
+        ])
+        return {kind: 'replied', reply: list(show, found, statistics)}
       },
     }),
 
@@ -73,14 +76,19 @@ export default defineAgent({
   },
 })
 
-function list(show: 'mine' | 'all', found: readonly ApprovalSummary[]): Reply {
+function list(
+  show: 'mine' | 'all',
+  found: readonly ApprovalSummary[],
+  statistics: ApprovalStatistics,
+): Reply {
+  const past = pastLines(statistics)
   if (found.length === 0) {
     return show === 'all'
-      ? {state: 'info', title: 'nothing waits for an approval'}
+      ? {state: 'info', title: 'nothing waits for an approval', lines: past}
       : {
           state: 'info',
           title: 'nothing waits for you',
-          lines: ['`/approvals show:all` shows what waits for others'],
+          lines: ['`/approvals show:all` shows what waits for others', ...past],
         }
   }
   const shown = found.slice(0, LISTED)
@@ -92,8 +100,22 @@ function list(show: 'mine' | 'all', found: readonly ApprovalSummary[]): Reply {
       ...shown.map(line),
       ...(found.length > LISTED ? ['and more, of no higher risk'] : []),
       'decide with the buttons of its message, or with `/approve` and `/reject`',
+      ...past,
     ],
   }
+}
+
+/** `last 30 days: 31 asked for · 24 approved · 3 rejected · 4 expired · decided in 12m on average`. */
+function pastLines({asked, approved, rejected, expired, meanMs}: ApprovalStatistics): readonly string[] {
+  if (asked === 0) return []
+  const parts = [
+    `last 30 days: ${asked} asked for`,
+    `${approved} approved`,
+    `${rejected} rejected`,
+    `${expired} expired`,
+    ...(meanMs === undefined ? [] : [`decided in ${formatDuration(meanMs)} on average`]),
+  ]
+  return [parts.join(' · ')]
 }
 
 function line(request: ApprovalSummary): string {

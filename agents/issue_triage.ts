@@ -1,6 +1,5 @@
 import {z} from 'zod'
 import {AppError} from '../src/kernel/errors.ts'
-import type {Json} from '../src/kernel/json.ts'
 import {code, link, plain} from '../src/kernel/markdown.ts'
 import {
   defineAction,
@@ -10,7 +9,10 @@ import {
   type Reply,
 } from '../src/sdk/index.ts'
 
-/** Sorts open issues by rules. Says what it did and nothing else; without `apply` it does nothing. */
+/**
+ * Sorts open issues by rules. Says what it did and nothing else; without `apply` it does nothing. What a model suggests
+ * besides is shown as such, and is for people to do.
+ */
 export default defineAgent({
   id: 'issue_triage',
   name: 'Issue Triage',
@@ -38,6 +40,8 @@ export default defineAgent({
             duplicate_of: z.int().nullable(),
             owner: z.string().nullable(),
             asked: z.boolean(),
+            /** By a model, and not applied. */
+            suggested: z.object({labels: z.array(z.string()), duplicate_of: z.int().nullable()}).nullable(),
             comment_url: z.string().nullable(),
           }),
         ),
@@ -51,13 +55,8 @@ export default defineAgent({
         } = context
         const repository = pipelines.repository(repo_url ?? given)
         // Kept: looked at again after a crash, those that are done would not be among them.
-        const plan = apply
-          ? await effect('plan', {
-              run: async () => asJson(await triage.issues({repository, limit, signal})),
-              find: async () => undefined,
-            })
-          : asJson(await triage.issues({repository, limit, signal}))
-        const triaged = plan as unknown as IssuesTriage
+        const look = () => triage.issues({repository, limit, signal})
+        const triaged = apply ? await effect('plan', {run: look, find: async () => undefined}) : await look()
         const done: Done[] = []
         for (const verdict of apply ? triaged.verdicts : []) {
           signal.throwIfAborted()
@@ -103,10 +102,13 @@ interface Done {
 function outputOf({repository, open, verdicts}: IssuesTriage, done: readonly Done[], apply: boolean) {
   return {
     ...{repository, open, applied: apply},
-    issues: verdicts.map(({number, labels, priority, duplicate, owner, asks}) => ({
+    issues: verdicts.map(({number, labels, priority, duplicate, owner, asks, suggestion}) => ({
       ...{number, labels: [...labels], priority, asked: asks},
       duplicate_of: duplicate?.number ?? null,
       owner: owner?.login ?? null,
+      suggested: suggestion
+        ? {labels: [...suggestion.labels], duplicate_of: suggestion.duplicate?.number ?? null}
+        : null,
       comment_url: done.find(one => one.number === number)?.comment ?? null,
     })),
     failed: done.filter(({refused}) => refused !== undefined).map(({number}) => number),
@@ -114,7 +116,7 @@ function outputOf({repository, open, verdicts}: IssuesTriage, done: readonly Don
 }
 
 function describe(
-  {repository, open, complete, done: before, verdicts}: IssuesTriage,
+  {repository, open, complete, done: before, verdicts, unasked}: IssuesTriage,
   done?: readonly Done[],
 ): Reply {
   const where = `issues of ${plain(repository, 40)}`
@@ -130,6 +132,7 @@ function describe(
       `${counted}${left > 0 ? ` · ${left} left for another time` : ''}`,
       ...(first?.refused === undefined ? [] : [`❌ #${first.number}: ${plain(first.refused, 200)}`]),
       ...(done === undefined ? [`nothing was changed · ${code('apply:true')} does it`] : []),
+      ...(unasked === undefined ? [] : [`the model suggested nothing: ${plain(unasked, 100)}`]),
       ...[...verdicts].sort(byUrgency).map(verdict => issueLine(verdict, done)),
     ],
   }
@@ -141,12 +144,19 @@ function headline(all: number, done: readonly Done[] | undefined, failed: number
   return `${all - failed} labelled, ${said} commented${failed > 0 ? `, ${failed} not` : ''}`
 }
 
+function suggested({labels, duplicate}: NonNullable<IssueVerdict['suggestion']>): string {
+  return [
+    ...labels.map(label => plain(label, 40)),
+    ...(duplicate ? [`like ${link(`#${duplicate.number}`, duplicate.url)}?`] : []),
+  ].join(', ')
+}
+
 function byUrgency(one: IssueVerdict, other: IssueVerdict): number {
   return one.priority.localeCompare(other.priority) || one.number - other.number
 }
 
 function issueLine(verdict: IssueVerdict, done: readonly Done[] | undefined): string {
-  const {number, url, title, labels, priority, reasons, duplicate, owner, asks} = verdict
+  const {number, url, title, labels, priority, reasons, duplicate, owner, asks, suggestion} = verdict
   const outcome = done?.find(one => one.number === number)
   const glyph = outcome === undefined ? '·' : outcome.refused === undefined ? '✅' : '❌'
   const kinds = labels.filter(label => !/^(?:priority|triaged|needs info|duplicate)/.test(label))
@@ -159,9 +169,6 @@ function issueLine(verdict: IssueVerdict, done: readonly Done[] | undefined): st
       : []),
     ...(owner ? [`for ${code(owner.login, 40)}?`] : []),
     ...(asks ? ['too little said'] : []),
+    ...(suggestion ? [`💬 a model’s guess: ${suggested(suggestion)}`] : []),
   ].join(' · ')
-}
-
-function asJson(triaged: IssuesTriage): Json {
-  return JSON.parse(JSON.stringify(triaged)) as Json
 }

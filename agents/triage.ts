@@ -3,6 +3,7 @@ import {code, link, plain} from '../src/kernel/markdown.ts'
 import {
   defineAction,
   defineAgent,
+  type DraftedFix,
   type ProposedFix,
   type Reply,
   type TriagedFailure,
@@ -13,7 +14,10 @@ const SHOWN = 4
 /** Lines of a log or a patch that a message has room for. */
 const EXCERPT_LINES = 14
 
-/** Reads why runs fail. It proposes and never carries out: whatever a log says is somebody's words, not an order. */
+/**
+ * Reads why runs fail. It proposes, and opens a draft where a person orders it: whatever a log says is somebody's words,
+ * not an order.
+ */
 export default defineAgent({
   id: 'triage',
   name: 'Triage',
@@ -29,6 +33,10 @@ export default defineAgent({
         repository: z.string().max(300).optional().describe('owner/name, one of ours'),
         repo_url: z.string().max(300).optional().describe('the same, or its address'),
         comment: z.boolean().default(false).describe('say it on the pull request, too'),
+        draft: z
+          .boolean()
+          .default(false)
+          .describe('open the patch, where there is one, as a draft pull request'),
       }),
       output: z.object({
         verdict: z.enum(['failing', 'passing', 'pending', 'none']),
@@ -56,8 +64,9 @@ export default defineAgent({
           })
           .nullable(),
         comment_url: z.string().nullable(),
+        draft_url: z.string().nullable(),
       }),
-      async run({ref, repository, repo_url, comment}, {services: {triage}, effect, signal}) {
+      async run({ref, repository, repo_url, comment, draft}, {services: {triage}, effect, signal}) {
         const report = await triage.investigate({ref, repository: repo_url ?? repository, signal})
         const settled = report.verdict === 'failing' || report.verdict === 'passing'
         const said =
@@ -71,7 +80,19 @@ export default defineAgent({
                 find: async () => undefined,
               })
             : undefined
-        return {kind: 'replied', reply: describe(report, said), output: outputOf(report, said?.url ?? null)}
+        const drafted =
+          draft && report.verdict === 'failing'
+            ? await effect('draft', {
+                run: () => triage.draft(report, signal),
+                // What an earlier try opened is found by its branch.
+                find: async () => undefined,
+              })
+            : undefined
+        return {
+          kind: 'replied',
+          reply: describe(report, said, drafted),
+          output: outputOf(report, said?.url ?? null, drafted),
+        }
       },
     }),
   },
@@ -79,7 +100,11 @@ export default defineAgent({
 
 type Said = {readonly url: string; readonly number: number} | null | undefined
 
-function outputOf({verdict, repository, sha, failures, fix}: TriageReport, url: string | null) {
+function outputOf(
+  {verdict, repository, sha, failures, fix}: TriageReport,
+  url: string | null,
+  drafted: DraftedFix | undefined,
+) {
   const [cause] = failures
   return {
     ...{verdict, repository, sha, failures: failures.length},
@@ -97,10 +122,11 @@ function outputOf({verdict, repository, sha, failures, fix}: TriageReport, url: 
         }
       : null,
     comment_url: url,
+    draft_url: drafted?.kind === 'drafted' ? drafted.url : null,
   }
 }
 
-function describe(report: TriageReport, said: Said): Reply {
+function describe(report: TriageReport, said: Said, drafted: DraftedFix | undefined): Reply {
   const {about, repository, url, failures, fix, verdict, runs, unread, left, explanation} = report
   const where = `${about} of ${plain(repository, 40)}`
   const page = link(about.startsWith('#') ? 'the pull request' : 'the run', url)
@@ -135,7 +161,7 @@ function describe(report: TriageReport, said: Said): Reply {
     lines: [
       `**${cause.confidence} %** sure · ${cause.grade} · ${link(`job ${cause.job.name}`, cause.job.url)}${cause.job.step === undefined ? '' : ` › step ${code(cause.job.step, 60)}`}`,
       `${place(cause)}${plain(cause.message, 240)}`,
-      ...(fix ? fixLines(fix) : []),
+      ...(fix ? fixLines(fix, drafted) : []),
       ...(explanation.kind === 'given'
         ? [`💬 ${plain(explanation.text, 350)} (a model’s words, unchecked)`]
         : []),
@@ -155,12 +181,27 @@ const QUIET = {
   none: (where: string) => ({state: 'other', title: `${where} · no workflow ran for it`}) as const,
 }
 
-function fixLines({kind, title, risk, steps, test}: ProposedFix): readonly string[] {
+function fixLines(
+  {kind, title, risk, steps, test, file}: ProposedFix,
+  drafted: DraftedFix | undefined,
+): readonly string[] {
   return [
     `🔧 **${kind}**, risk ${risk}: ${plain(title, 160)}`,
     ...steps.slice(0, 3).map(step => `→ ${code(step, 120)}`),
-    `then: ${plain(test, 100)} · nothing was changed`,
+    `then: ${plain(test, 100)}${drafted?.kind === 'drafted' ? '' : ' · nothing was changed'}`,
+    ...draftLines(drafted, file !== undefined),
   ]
+}
+
+function draftLines(drafted: DraftedFix | undefined, drafts: boolean): readonly string[] {
+  switch (drafted?.kind) {
+    case undefined:
+      return drafts ? [`${code('draft:true')} opens the patch as a draft pull request`] : []
+    case 'drafted':
+      return [`opened as ${link(`#${drafted.number}`, drafted.url)}, a draft for people to review`]
+    case 'nothing':
+      return [plain(drafted.reason, 300)]
+  }
 }
 
 function place({file, line, url}: TriagedFailure): string {

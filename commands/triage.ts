@@ -15,6 +15,7 @@ export default defineCommand({
       .optional()
       .describe('owner/name, one of ours (default: the configured one)'),
     comment: z.boolean().default(false).describe('say it on the pull request, too, in one comment'),
+    draft: z.boolean().default(false).describe('open the patch, where there is one, as a draft pull request'),
   }),
   agent: 'triage',
   action: 'triage',

@@ -12,8 +12,10 @@ export type ApprovalsRequest =
   | {readonly open: {readonly env: Readonly<Record<string, string>>; readonly cwd: string}}
   /** Asks for so many approvals, one each `everyMs`; 0: all at once, `inFlight` at a time. */
   | {readonly ask: number; readonly everyMs: number; readonly inFlight?: number}
-  /** Approves them by two persons, one after the other, each beside one durable statement. */
+  /** The first of the two votes that each of them takes. */
   | {readonly approve: readonly string[]}
+  /** The second one, which decides, and after it one durable statement. */
+  | {readonly decide: string}
   | 'close'
 
 export interface Asked {
@@ -30,14 +32,16 @@ export interface Voted {
   readonly floorMs: number
 }
 
-const PAUSE_MS = 30
+/** What a vote sets in motion after its commit is not to be measured with what comes next. */
+const PAUSE_MS = 100
 
 let house: House | undefined
+let floor: ((id: string) => Promise<unknown>) | undefined
 
 /** Asks for approvals as a gate does: by the house that production builds, without a role of its own. */
 async function hear(
   message: ApprovalsRequest,
-): Promise<'ready' | 'closed' | readonly Asked[] | readonly Voted[]> {
+): Promise<'ready' | 'closed' | 'approved' | readonly Asked[] | Voted> {
   if (message === 'close') {
     await house?.close()
     return 'closed'
@@ -52,7 +56,11 @@ async function hear(
     return 'ready'
   }
   if (!house) throw new Error('not open')
-  return 'approve' in message ? approve(house, message.approve) : askMany(house, message)
+  if ('ask' in message) return askMany(house, message)
+  if ('decide' in message) return decide(house, message.decide)
+  floor = await openFloor(house.pool, message.approve)
+  for (const id of message.approve) await vote(house, id, 'hugo')
+  return 'approved'
 }
 
 async function askMany(
@@ -92,29 +100,23 @@ async function askMany(
   return asked
 }
 
-async function approve({approvals, pool}: House, ids: readonly string[]): Promise<readonly Voted[]> {
-  const floor = await openFloor(pool, ids)
-  const voted: Voted[] = []
-  for (const id of ids) {
-    const vote = (person: string) =>
-      approvals.vote({
-        id,
-        account: {kind: 'email', id: `${person}@example.com`},
-        decision: 'approve',
-        surface: 'mail',
-        key: randomUUID(),
-      })
-    await vote('hugo')
-    // What a vote sets in motion after its commit is not to be measured with the next one.
-    await sleep(PAUSE_MS)
-    const {took: voteMs, result: outcome} = await timed(() => vote('lin'))
-    if (outcome.kind !== 'counted' || outcome.request.status !== 'approved')
-      throw new Error(`not approved: ${JSON.stringify(outcome)}`)
-    await sleep(PAUSE_MS)
-    const {took: floorMs} = await timed(() => floor(id))
-    voted.push({voteMs, floorMs})
-  }
-  return voted
+function vote({approvals}: House, id: string, person: string) {
+  return approvals.vote({
+    id,
+    account: {kind: 'email', id: `${person}@example.com`},
+    decision: 'approve',
+    surface: 'mail',
+    key: randomUUID(),
+  })
+}
+
+async function decide(house: House, id: string): Promise<Voted> {
+  const {took: voteMs, result: outcome} = await timed(() => vote(house, id, 'lin'))
+  if (outcome.kind !== 'counted' || outcome.request.status !== 'approved')
+    throw new Error(`not approved: ${JSON.stringify(outcome)}`)
+  await sleep(PAUSE_MS)
+  const {took: floorMs} = await timed(async () => floor?.(id))
+  return {voteMs, floorMs}
 }
 
 /** What a decision can't do without: a row changed and another one added, durably. */

@@ -8,6 +8,7 @@ import type {Asked} from './approvals-target.ts'
 import {measureWaiting} from './approvals-waiting.ts'
 import {forkChild, type Child} from './child.ts'
 import {startServers} from './servers.ts'
+import {stage} from './stages.ts'
 import {percentile} from './statistics.ts'
 import {sayVerdicts, type Verdict} from './verdicts.ts'
 
@@ -34,7 +35,7 @@ interface Bench {
 
 /**
  * `npm run bench -- approvals [quick]`: how soon people are told of a request in Linear and by mail, their emulators
- * answering at once, and what 10,000 requests that wait cost.
+ * answering at once, and what 10,000 requests that wait cost, the vote that decides one beside DBOS.
  */
 export async function benchApprovals(args: readonly string[]): Promise<void> {
   const quick = args.includes('quick')
@@ -57,7 +58,7 @@ export async function benchApprovals(args: readonly string[]): Promise<void> {
         everyMs: 100,
       })),
       ...(await measureTelling(bench, {title: 'all at once', count: quick ? 20 : 50, everyMs: 0})),
-      ...(await measureWaiting(bench, quick ? 1_000 : PARKED)),
+      ...(await measureWaiting({...bench, servers}, quick ? 1_000 : PARKED)),
     ]
     process.stdout.write('\n')
     sayVerdicts(verdicts)
@@ -114,7 +115,9 @@ async function measureTelling(
   {linear, mailbox, asker}: Bench,
   {title, count, everyMs}: {readonly title: string; readonly count: number; readonly everyMs: number},
 ): Promise<readonly Verdict[]> {
-  const asked = await asker.ask<readonly Asked[]>({ask: count, everyMs})
+  const asked = await stage(`${count} requests, ${title}`, () =>
+    asker.ask<readonly Asked[]>({ask: count, everyMs}),
+  )
   const inLinear = () =>
     new Map(
       asked.flatMap(({id, at}) => {

@@ -42,6 +42,7 @@ export async function measureExpiry(
     log: silentLogger,
   })
   const sweeper = startSweeper({
+    db: pool,
     log: silentLogger,
     sweeps: [
       {name: 'locks', everyMs: LOCKS_SWEEP_MS, run: () => store.sweep()},

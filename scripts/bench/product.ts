@@ -1,3 +1,4 @@
+import {getHeapCodeStatistics} from 'node:v8'
 import {loadConfig} from '../../src/platform/config/load-config.ts'
 import {createLogger} from '../../src/platform/logger.ts'
 import {createRedactor} from '../../src/platform/redact.ts'
@@ -7,6 +8,8 @@ import {start, type Running} from '../../src/runtime/start.ts'
 export interface Memory {
   readonly rss: number
   readonly heap: number
+  /** What of the heap is compiled code, which comes and goes with the work that was done last. */
+  readonly code: number
 }
 
 let running: Running | undefined
@@ -36,7 +39,8 @@ async function hear(
   }
   if (message === 'collect') globalThis.gc?.()
   const {rss, heapUsed} = process.memoryUsage()
-  return {rss: rss / 2 ** 20, heap: heapUsed / 2 ** 20}
+  const {code_and_metadata_size: machine, bytecode_and_metadata_size: bytecode} = getHeapCodeStatistics()
+  return {rss: rss / 2 ** 20, heap: heapUsed / 2 ** 20, code: (machine + bytecode) / 2 ** 20}
 }
 
 process.on('message', (message: Parameters<typeof hear>[0]) => {

@@ -37,7 +37,8 @@ export type WorkflowRound =
   | LoopRound
   | {readonly dag: number}
   | {readonly park: number}
-  | {readonly resume: number}
+  /** So many of those that wait, from this one on; answers the median of the times, in milliseconds. */
+  | {readonly resume: number; readonly from?: number}
   | {readonly idleMs: number}
 
 export interface ParkResult {
@@ -88,7 +89,8 @@ async function measure(target: WorkflowTarget, round: WorkflowRound): Promise<un
     return ((user + system) / 1000 / round.idleMs) * 100
   }
   const took: number[] = []
-  for (let index = 0; index < round.resume; index++) {
+  const {resume, from = 0} = round
+  for (let index = from; index < from + resume; index++) {
     const began = performance.now()
     await target.resume?.(index)
     took.push(performance.now() - began)

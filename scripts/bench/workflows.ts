@@ -1,10 +1,6 @@
-import {spawn} from 'node:child_process'
-import {once} from 'node:events'
-import {existsSync} from 'node:fs'
-import {dirname, extname, join} from 'node:path'
-import {fileURLToPath} from 'node:url'
 import pg from 'pg'
-import {forkChild, forkFile, type Child} from './child.ts'
+import {forkChild, type Child} from './child.ts'
+import {openPeer, peersPresent, type Peer} from './peers.ts'
 import {startServers, type Servers} from './servers.ts'
 import {median} from './statistics.ts'
 import type {LoopResult, LoopRound, ParkResult} from './workflow-rounds.ts'
@@ -15,7 +11,7 @@ const ROUND_MS = 1_000
 const POOL = 20
 const PARKED = 10_000
 
-type Kind = 'floor' | 'product' | 'dbos' | 'langgraph'
+type Kind = 'floor' | 'product' | Peer
 type Targets = Partial<Record<Kind, Target>> & {readonly floor: Target; readonly product: Target}
 
 interface Target {
@@ -67,41 +63,15 @@ async function openTargets(servers: Servers, peers: string | undefined): Promise
     await statements(databaseUrl)
     return {child, databaseUrl}
   }
-  const peer = async (kind: 'dbos' | 'langgraph', folder: string): Promise<Target> => {
+  const peer = async (kind: Peer, folder: string): Promise<Target> => {
     const databaseUrl = await servers.database()
-    const rounds = new URL(`./workflow-rounds${extname(fileURLToPath(import.meta.url))}`, import.meta.url)
-      .href
-    const child = forkFile(join(folder, 'target.mjs'), {
-      args: [rounds],
-      // LangGraph makes Node warn about its signals, hundreds of times.
-      execArgv: [...process.execArgv, '--expose-gc', '--no-warnings'],
-    })
-    await child.ask({kind, databaseUrl, pool: POOL})
+    const child = await openPeer(folder, {kind, databaseUrl, pool: POOL})
     await statements(databaseUrl)
     return {child, databaseUrl}
   }
   const targets = {floor: await own('floor'), product: await own('product')}
   if (peers === undefined) return targets
   return {...targets, dbos: await peer('dbos', peers), langgraph: await peer('langgraph', peers)}
-}
-
-/** The folder of the peers, with their packages; undefined, with a word about it, where they can't be had. */
-async function peersPresent(): Promise<string | undefined> {
-  const here = dirname(fileURLToPath(import.meta.url))
-  const folder = [join(here, 'peers'), join(here, '..', '..', '..', 'scripts', 'bench', 'peers')].find(each =>
-    existsSync(join(each, 'package.json')),
-  )
-  if (folder === undefined) return undefined
-  if (!existsSync(join(folder, 'node_modules'))) {
-    say('Fetching DBOS and LangGraph to compare with …')
-    const npm = spawn('npm', ['install', '--no-audit', '--no-fund'], {cwd: folder, stdio: 'ignore'})
-    const [code] = (await once(npm, 'exit')) as [number | null]
-    if (code !== 0) {
-      say('They could not be fetched: DBOS and LangGraph are MISSING from what follows.')
-      return undefined
-    }
-  }
-  return folder
 }
 
 async function compare(targets: Targets, title: string, round: LoopRound, count: number): Promise<void> {

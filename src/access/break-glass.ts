@@ -46,6 +46,10 @@ const USUAL_MS = 30 * 60_000
 const WINDOW = 'id, principal, reason, opened_at, ends_at, channel_id'
 const OPEN = 'ended_at is null and ends_at > now()'
 
+const OVER = 'ended_at is null and ends_at <= now()'
+/** Whether there are windows whose end nobody was told of. */
+export const GLASS_OVER = `exists (select from break_glass where ${OVER})`
+
 export type BreakGlass = ReturnType<typeof createBreakGlass>
 
 /** The emergency way round approvals and freezes: for a named role, with a reason, loud, and over by itself. */
@@ -166,7 +170,7 @@ export function createBreakGlass({pool, accounts, people, policy, alarm}: BreakG
           const {rows} = await db.query<WindowRow>(
             `update break_glass set ended_at = ends_at
              where id = (
-               select id from break_glass where ended_at is null and ends_at <= now()
+               select id from break_glass where ${OVER}
                order by ends_at limit 1 for update skip locked)
              returning ${WINDOW}`,
           )

@@ -2,6 +2,7 @@ import type {FastifyInstance, FastifyReply, FastifyRequest} from 'fastify'
 import {z} from 'zod'
 import type {ApprovalService} from '../approvals/service.ts'
 import type {ApprovalRequest, HistoryEntry, RefusalCode, Vote, VoteOutcome} from '../approvals/request.ts'
+import {totalOf} from '../approvals/statistics.ts'
 import {AppError} from '../kernel/errors.ts'
 import {callerOf, header, jsonBody, problem, rawBody} from './server.ts'
 
@@ -26,8 +27,13 @@ const approval = z.object({
     approvers: z.int().describe('different persons'),
     roles: z.array(text).describe('whoever holds one of these may decide'),
     including: z.array(text).describe('one of those who approve holds one of these'),
+    also_including: z.array(z.array(text)).describe('likewise each of these, for its operation'),
     justification: z.boolean(),
     escalate_to: z.array(text),
+    on_call: z
+      .object({primary: text, secondary: text})
+      .nullable()
+      .describe('called first, since it was asked outside of business hours'),
   }),
   decisions: z.array(decision).describe('those that count'),
   requester: z.object({name: text, principal: text.nullable()}),
@@ -58,6 +64,19 @@ const withHistory = approval.extend({
       }),
     )
     .describe('all that happened to it, refused attempts included'),
+})
+
+const seconds = z.number().nullable().describe('from asking to the end, on average; null when there is none')
+const statistics = z.object({
+  days: z.int(),
+  asked: z.int(),
+  approved: z.int(),
+  rejected: z.int(),
+  expired: z.int(),
+  mean_seconds: seconds.describe('from asking to a decision by people'),
+  levels: z.array(
+    approval.pick({risk_level: true, status: true}).extend({requests: z.int(), mean_seconds: seconds}),
+  ),
 })
 
 // No half surrogate pairs and no zero character: Postgres keeps neither.
@@ -104,7 +123,7 @@ export function approvalRoutes({
 }: {
   readonly approvals: Pick<
     ApprovalService,
-    'vote' | 'find' | 'findByTask' | 'history' | 'pending' | 'tellAgain'
+    'vote' | 'find' | 'findByTask' | 'history' | 'pending' | 'statistics' | 'tellAgain'
   >
 }) {
   return (app: FastifyInstance): void => {
@@ -124,6 +143,29 @@ export function approvalRoutes({
         const {approver_role: role, limit} = given(request.query, listing)
         const pending = await approvals.pending({limit, ...(role === undefined ? {} : {roles: [role]})})
         return {approvals: pending.map(approvalToWire)} satisfies {approvals: z.output<typeof approval>[]}
+      },
+    )
+
+    app.get(
+      '/approvals/statistics',
+      {
+        config: {
+          access: 'person',
+          about: {
+            summary: 'How the requests of the last thirty days went',
+            answers: {200: {description: 'together, and by level and status', content: statistics}},
+          },
+        },
+      },
+      async () => {
+        const rows = await approvals.statistics()
+        const {meanMs, ...total} = totalOf(rows)
+        return {
+          ...{days: 30, ...total, mean_seconds: secondsOrNull(meanMs)},
+          levels: rows.map(({level, status, requests, averageMs}) => ({
+            ...{risk_level: level, status, requests, mean_seconds: secondsOrNull(averageMs)},
+          })),
+        } satisfies z.output<typeof statistics>
       },
     )
 
@@ -266,8 +308,12 @@ export function approvalToWire(request: ApprovalRequest): z.output<typeof approv
       approvers: required.approvers,
       roles: [...required.roles],
       including: [...required.including],
+      also_including: (required.alsoIncluding ?? []).map(mix => [...mix]),
       justification: required.justification,
       escalate_to: [...required.escalateTo],
+      on_call: required.onCall
+        ? {primary: required.onCall.primary, secondary: required.onCall.secondary}
+        : null,
     },
     decisions: request.decisions.map(({at, reason = null, justification = null, ...rest}) => ({
       ...rest,
@@ -301,6 +347,10 @@ function iso(ms: number): string {
 
 function isoOrNull(ms: number | undefined): string | null {
   return ms === undefined ? null : iso(ms)
+}
+
+function secondsOrNull(ms: number | null | undefined): number | null {
+  return ms === null || ms === undefined ? null : Math.round(ms / 100) / 10
 }
 
 /** A body may be left out. */

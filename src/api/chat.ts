@@ -1,18 +1,11 @@
-import {createHash} from 'node:crypto'
 import type {FastifyInstance} from 'fastify'
 import {z} from 'zod'
 import {textOf} from '../conversations/text.ts'
 import {AppError} from '../kernel/errors.ts'
-import type {Actor, ConversationsPort} from '../sdk/index.ts'
+import {INTENTS, type Actor, type ConversationsPort} from '../sdk/index.ts'
+import {given, keyed, text} from './input.ts'
 import {callerOf, header, jsonBody, type Caller} from './server.ts'
 
-// No half surrogate pairs and no zero character: Postgres keeps neither.
-const text = (max: number) =>
-  z
-    .string()
-    .min(1)
-    .max(max)
-    .regex(/^[^\0\p{Cs}]*$/u)
 const saying = z.strictObject({
   message: text(4000),
   session_id: text(64).optional().describe('goes on with a conversation of yours; a new one when left out'),
@@ -26,14 +19,7 @@ const answer = z.object({
   message: z.string(),
   session_id: z.string(),
   task_id: z.string().optional().describe('of the plan, run or request that it is about'),
-  intent: z.enum([
-    'task_submission',
-    'status_query',
-    'clarification',
-    'approval_decision',
-    'general_query',
-    'unknown',
-  ]),
+  intent: z.enum(INTENTS),
   confidence: z.number().min(0).max(1),
   suggestions: z.array(z.string()).optional().describe('what could be said next'),
   metadata: z.object({
@@ -61,15 +47,7 @@ export function chatRoutes({conversations}: {readonly conversations: Conversatio
         },
       },
       async request => {
-        const parsed = saying.safeParse(jsonBody(request))
-        if (!parsed.success) {
-          const [issue] = parsed.error.issues
-          throw new AppError(
-            'INVALID_INPUT',
-            `${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'is wrong'}`,
-          )
-        }
-        const {message, session_id: session, user_id: user, context} = parsed.data
+        const {message, session_id: session, user_id: user, context} = given(jsonBody(request), saying)
         const actor = actorOf(callerOf(request), user)
         const key = header(request, 'idempotency-key')
         const said = await conversations.say({
@@ -105,12 +83,4 @@ function actorOf(caller: Caller, user: string | undefined): Actor {
   if (user !== undefined && user !== caller.person.id)
     throw new AppError('NOT_PERMITTED', 'A token of your own speaks for you alone: leave user_id out.')
   return {kind: 'api', id: caller.account.id, name: caller.person.id}
-}
-
-/** A person's key is theirs alone. A UUID, as commands have. */
-function keyed({id}: Actor, key: string): string {
-  const hex = createHash('sha256').update(`${id} ${key}`).digest('hex')
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join(
-    '-',
-  )
 }

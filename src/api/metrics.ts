@@ -15,8 +15,7 @@ export function metricsRoutes({metrics}: {readonly metrics: Metrics}) {
           },
         },
       },
-      async (_request, reply) =>
-        reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+      async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.scrape()),
     )
   }
 }

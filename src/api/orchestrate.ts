@@ -1,10 +1,10 @@
-import {createHash} from 'node:crypto'
 import type {FastifyInstance, FastifyRequest} from 'fastify'
 import {z} from 'zod'
 import {AppError} from '../kernel/errors.ts'
 import type {Actor, Draft, DraftedWorkflow, Planned, PlanningPort, PlanningRequest} from '../sdk/index.ts'
 import type {Workflows} from '../workflows/service.ts'
 import type {ShownStep} from '../workflows/shown.ts'
+import {given, keyed, text} from './input.ts'
 import {callerOf, header, jsonBody, type Caller} from './server.ts'
 
 const PLANNED_WITHIN_MS = 90_000
@@ -17,12 +17,6 @@ const MATERIAL_MAX = 8_000
 /** Whoever holds the API token, and speaks for nobody else. */
 export const HOUSE: Actor = {kind: 'api', id: 'house:anybody', name: 'the HTTP API'}
 
-const text = (max: number) =>
-  z
-    .string()
-    .min(1)
-    .max(max)
-    .regex(/^[^\0\p{Cs}]*$/u)
 const values = z.record(z.string(), z.json())
 const requested = z.strictObject({
   description: text(4000).describe('what is wanted, in words'),
@@ -53,7 +47,7 @@ const subtask = z.object({
   action: z.string().nullable(),
   kind: z.enum(['agent', 'gate', 'check']),
   description: z.string(),
-  context_refs: z.array(z.string()),
+  context_refs: z.array(z.string()).describe('subtasks whose results it works with'),
   dependencies: z.array(z.string()),
   status: z.enum(['pending', 'in_progress', 'completed', 'failed']),
 })
@@ -194,7 +188,7 @@ function planningOf(request: FastifyRequest): PlanningRequest {
     description,
     project_context: context,
     workspace_config: config,
-  } = parsed(jsonBody(request), requested)
+  } = given(jsonBody(request), requested)
   const material = typeof context === 'object' ? JSON.stringify(context) : context
   return {
     description,
@@ -208,7 +202,7 @@ function planningOf(request: FastifyRequest): PlanningRequest {
 
 /** What is known besides the description; other keys are nothing to the planner. */
 export function givenIn(known: unknown): PlanningRequest['given'] {
-  return known === undefined ? undefined : parsed(known, facts)
+  return known === undefined ? undefined : given(known, facts)
 }
 
 /** As an error: a question is what the request lacks. */
@@ -244,7 +238,7 @@ function orchestratedOf(draft: Draft, ran: readonly ShownStep[] = []): z.output<
       action: step.action ?? null,
       kind: step.kind,
       description: step.title,
-      context_refs: [],
+      context_refs: [...step.reads],
       dependencies: [...step.needs],
       status: STATUS[ran.find(({id: path}) => path === step.id)?.status ?? 'pending'],
     })),
@@ -277,14 +271,6 @@ function routingOf({steps}: Pick<DraftedWorkflow, 'steps'>): z.output<typeof rou
   }
 }
 
-/** A caller's key is theirs alone. A UUID, as commands have. */
-export function keyed({id}: Actor, key: string): string {
-  const hex = createHash('sha256').update(`${id} ${key}`).digest('hex')
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join(
-    '-',
-  )
-}
-
 function actorOf(caller: Caller): Actor {
   return caller.kind === 'house' ? HOUSE : {kind: 'api', id: caller.account.id, name: caller.person.id}
 }
@@ -293,11 +279,4 @@ function taskIn(request: FastifyRequest): string {
   const found = params.safeParse(request.params)
   if (found.success) return found.data.task_id
   throw new AppError('NOT_FOUND', 'There is no such plan.')
-}
-
-function parsed<T extends z.ZodType>(value: unknown, shape: T): z.output<T> {
-  const result = shape.safeParse(value)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  throw new AppError('INVALID_INPUT', `${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'is wrong'}`)
 }

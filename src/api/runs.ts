@@ -8,7 +8,8 @@ import type {PlanningPort} from '../sdk/index.ts'
 import type {Launch} from '../workflows/launch.ts'
 import type {Order, RunEvent, Workflows} from '../workflows/service.ts'
 import type {ShownRun} from '../workflows/shown.ts'
-import {givenIn, HOUSE, keyed, whyNot} from './orchestrate.ts'
+import {given, keyed, text} from './input.ts'
+import {givenIn, HOUSE, whyNot} from './orchestrate.ts'
 import {header, jsonBody, rawBody} from './server.ts'
 
 const STATUSES = ['pending', 'running', 'paused', 'completed', 'failed', 'cancelled'] as const
@@ -49,13 +50,6 @@ const runShape = z.object({
 })
 const started = z.object({id: z.string(), workflow: z.string(), status, correlation_id: z.string()})
 
-// No half surrogate pairs and no zero character: Postgres keeps neither.
-const text = (max: number) =>
-  z
-    .string()
-    .min(1)
-    .max(max)
-    .regex(/^[^\0\p{Cs}]*$/u)
 const execute = z.strictObject({
   workflow: text(64).optional().describe('by name; see workflows/'),
   input: z.record(z.string(), z.json()).default({}),
@@ -316,11 +310,4 @@ function idOf(request: FastifyRequest): string {
 /** A body may be left out. */
 function bodyOf(request: FastifyRequest): unknown {
   return rawBody(request).length === 0 ? {} : jsonBody(request)
-}
-
-function given<T extends z.ZodType>(value: unknown, shape: T): z.output<T> {
-  const parsed = shape.safeParse(value)
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw new AppError('INVALID_INPUT', `${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'is wrong'}`)
 }

@@ -191,7 +191,9 @@ function wordsOf(state: ApprovalState, event: NoticeEvent, line: HistoryLine): s
     case 'approval_reminder':
       return `still waits for ${stillNeeded(state)}`
     case 'approval_escalated':
-      return `was taken up to ${line.role ?? 'the next'}, waits for ${stillNeeded(state)}`
+      return line.metadata?.['onCall'] === undefined
+        ? `was taken up to ${line.role ?? 'the next'}, waits for ${stillNeeded(state)}`
+        : `calls ${line.role ?? 'who is'} on call, waits for ${stillNeeded(state)}`
     case 'approval_approved':
       return `was approved by ${line.actor}`
     case 'approval_rejected':

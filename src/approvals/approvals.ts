@@ -11,13 +11,15 @@ import type {
   Vote,
   VoteOutcome,
 } from './request.ts'
+import type {StatisticsRow} from './statistics.ts'
 
 /** One approval, many surfaces, one decision. All of it fails closed: what can't be established is not permitted. */
 export interface Approvals {
   /**
    * Asks within the caller's transaction, so that what waits and what it waits for are one commit. Asking again for the
    * same subject answers with the first request. A level that needs nobody is no request: undefined means go on.
-   * @throws NOT_PERMITTED when nobody who may decide it is configured, besides the requester.
+   * @throws NOT_PERMITTED when nobody who may decide it is configured, besides the requester, or when what its operation
+   * takes was not given: a change ticket, a verified backup.
    */
   ask(db: Db, request: NewApproval): Promise<ApprovalRequest | undefined>
   /** Counts a vote or refuses it; the first valid decision counts, whatever arrives at the same time. */
@@ -46,6 +48,8 @@ export interface Approvals {
     readonly roles?: readonly string[]
     readonly limit: number
   }): Promise<readonly ApprovalRequest[]>
+  /** The requests of the last thirty days, by level and how they stand. */
+  statistics(): Promise<readonly StatisticsRow[]>
   /** Reminders, escalations and expiries that are due. Answers how many there were. */
   sweep(): Promise<number>
   /** Removes what ended 365 days ago, with its history. */

@@ -17,12 +17,13 @@ export interface ReleaseFacts {
   readonly pullRequests: readonly PullRequest[]
   readonly lastDeploy: ReleaseCard['lastDeploy'] | undefined
   readonly checks: ReleaseCard['checks']
+  readonly failing: readonly string[]
   readonly missing: readonly string[]
 }
 
 /** The release as an approver is to see it before deciding: the newest first, and no list without an end. */
 export function cardOf(facts: ReleaseFacts): ReleaseCard {
-  const {comparison, head, pullRequests, lastDeploy, checks, missing} = facts
+  const {comparison, head, pullRequests, lastDeploy, checks, failing, missing} = facts
   const commits = comparison ? comparison.commits.toReversed() : head ? [head] : []
   const files = comparison?.files ?? []
   const sum = (of: 'additions' | 'deletions') => files.reduce((total, file) => total + file[of], 0)
@@ -46,6 +47,7 @@ export function cardOf(facts: ReleaseFacts): ReleaseCard {
     ...(comparison ? {compareUrl: comparison.url} : {}),
     ...(lastDeploy ? {lastDeploy} : {}),
     checks,
+    ...(failing.length > 0 ? {failing: failing.slice(0, SHOWN)} : {}),
     missing: [
       ...missing,
       ...(comparison?.truncated ? [`files beyond the first ${files.length}`] : []),
@@ -69,33 +71,45 @@ export function isMigration(path: string): boolean {
   return /(^|\/)migrations?\//i.test(path) || /\.sql$/i.test(path)
 }
 
-/**
- * What the checks of a commit say together: of each workflow its newest run, of other apps each check. How deploying
- * the commit went is no test of it, so those runs are left out. `unknown`: there are none, or some can't be seen.
- */
-export function verdictOf({
-  runs,
-  checks,
-  deploys,
-}: {
+/** What was read of the checks of a commit. */
+interface Checked {
   /** Newest first; undefined: not readable. */
   readonly runs: readonly RunSummary[] | undefined
   readonly checks: readonly Check[] | undefined
   /** File names of workflows that deploy. */
   readonly deploys: ReadonlySet<string>
-}): ReleaseCard['checks'] {
+}
+
+/**
+ * What the checks of a commit say together: of each workflow its newest run, of other apps each check, a scanner's
+ * findings among them. How deploying the commit went is no test of it, so those runs are left out. `unknown`: there are
+ * none, or some can't be seen.
+ */
+export function verdictOf(checked: Checked): ReleaseCard['checks'] {
+  const {runs, checks} = checked
+  const judged = judgedOf(checked)
+  const ended = judged.filter(({status}) => status === 'completed')
+  if (failingOf(checked).length > 0) return 'failure'
+  if (ended.length < judged.length) return 'pending'
+  if (!runs || !checks || !ended.some(({conclusion}) => conclusion === 'success')) return 'unknown'
+  return 'success'
+}
+
+/** The names of those that fail. */
+export function failingOf(checked: Checked): readonly string[] {
+  return judgedOf(checked)
+    .filter(({status, conclusion}) => status === 'completed' && FAILURES.has(conclusion ?? ''))
+    .map(one => one.name || ('path' in one ? fileOf(one) : 'a check without a name'))
+}
+
+function judgedOf({runs, checks, deploys}: Checked): readonly (RunSummary | Check)[] {
   const newest = new Map<string, RunSummary>()
   for (const run of runs ?? []) if (!newest.has(fileOf(run))) newest.set(fileOf(run), run)
-  const judged = [
+  return [
     ...[...newest].flatMap(([file, run]) => (deploys.has(file) ? [] : [run])),
     // A job of a workflow is judged with its run.
     ...(checks ?? []).filter(({url}) => !/\/actions\/runs\/\d+/.test(url)),
   ]
-  const ended = judged.filter(({status}) => status === 'completed')
-  if (ended.some(({conclusion}) => FAILURES.has(conclusion ?? ''))) return 'failure'
-  if (ended.length < judged.length) return 'pending'
-  if (!runs || !checks || !ended.some(({conclusion}) => conclusion === 'success')) return 'unknown'
-  return 'success'
 }
 
 const FAILURES = new Set(['failure', 'timed_out', 'startup_failure', 'action_required'])

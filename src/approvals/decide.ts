@@ -82,7 +82,7 @@ export interface Decided {
 }
 
 /** However long the line of those to call in: then it expires. */
-export const MAX_ESCALATIONS = 3
+const MAX_ESCALATIONS = 3
 /** A surface with little room may show, and send back, the beginning of a digest. */
 export const DIGEST_SHOWN = 12
 
@@ -131,29 +131,58 @@ export function decide(
   }
 }
 
-/** Who may decide: whoever holds one of these. Those who were called in have joined the others. */
+/** Who may decide: whoever holds one of these. Those who were called in have joined the others; those on call have not. */
 export function entitledRoles({
   required,
   escalations,
 }: Pick<ApprovalRequest, 'required' | 'escalations'>): readonly string[] {
-  return [...new Set([...required.roles, ...required.escalateTo.slice(0, escalations)])]
+  const joined = ladderOf(required)
+    .slice(0, escalations)
+    .flatMap(({call, duty}) => (duty === undefined ? [call] : []))
+  return [...new Set([...required.roles, ...joined])]
+}
+
+/** How often somebody is still called in before it ends. */
+export function escalationsLeft({
+  required,
+  escalations,
+}: Pick<ApprovalRequest, 'required' | 'escalations'>): number {
+  return ladderOf(required).length - escalations
+}
+
+/** What those who approve must make up among them: of each of these mixes, somebody holds a role. */
+export function mixesOf({
+  including,
+  alsoIncluding = [],
+}: Pick<Requirement, 'including' | 'alsoIncluding'>): readonly (readonly string[])[] {
+  return [including, ...alsoIncluding].filter(mix => mix.length > 0)
 }
 
 /**
  * The times of one step: from asking, or from calling somebody in, to its end. Nobody is reminded or called in during
- * quiet hours: a step that would end with that lasts until they are over. The last step ends on time.
+ * quiet hours, unless the request wakes them: a step that would end with that lasts until they are over. The last step
+ * ends on time. `callAt`: when the first on call is called, for the step of a request that has somebody on call.
  */
 export function timesOf(
   required: Requirement,
   escalations: number,
   at: number,
   quietHours: QuietHours | undefined,
+  callAt = at,
 ): Pick<ApprovalState, 'remindAt' | 'expiresAt'> {
-  const {expiresMs} = required
+  const {expiresMs, onCall, wakes} = required
   if (expiresMs === null) return {remindAt: undefined, expiresAt: undefined}
-  const end = at + expiresMs
-  const expiresAt = escalationsLeft(required, escalations) > 0 ? awakeAt(end, quietHours) : end
-  const half = awakeAt(at + Math.round(expiresMs / 2), quietHours)
+  const next = ladderOf(required)[escalations]
+  const sparing = wakes === 'everybody' ? undefined : quietHours
+  const ends = {
+    primary: callAt,
+    secondary: at + (onCall?.escalateAfterMs ?? expiresMs),
+    none: at + expiresMs,
+  }
+  const end = ends[next?.duty ?? 'none']
+  const calls = next?.duty !== undefined && wakes !== undefined ? undefined : sparing
+  const expiresAt = next ? awakeAt(end, calls) : end
+  const half = awakeAt(at + Math.round(expiresMs / 2), sparing)
   return {remindAt: half < expiresAt ? half : undefined, expiresAt}
 }
 
@@ -169,13 +198,13 @@ export function changesOf(approved: Bound, now: Bound): readonly string[] {
 export function stillNeeded(state: Pick<ApprovalRequest, 'required' | 'decisions'>): string {
   const {required} = state
   const approvals = state.decisions.filter(({decision}) => decision === 'approve')
-  const missing = Math.max(1, required.approvers - approvals.length)
-  const special = !hasSpecial(
+  const lacking = lackingMixes(
     required,
     approvals.map(({role}) => [role]),
   )
+  const missing = Math.max(1, required.approvers - approvals.length)
   const count = `${missing} more approval${missing === 1 ? '' : 's'}`
-  return special ? `${count}, one of a ${listed(required.including)}` : count
+  return [count, ...lacking.map(mix => `one of a ${listed(mix)}`)].join(', ')
 }
 
 function passTime(
@@ -184,18 +213,36 @@ function passTime(
   quietHours: QuietHours | undefined,
 ): Pick<Decided, 'state' | 'lines'> {
   if (state.status !== 'pending' || !isDue(state.expiresAt, at)) return {state, lines: []}
-  if (escalationsLeft(state.required, state.escalations) === 0) {
+  const next = ladderOf(state.required)[state.escalations]
+  if (!next) {
     return {
       state: changed(state, {status: 'expired', decidedAt: at, remindAt: undefined}),
       lines: [{action: 'timeout', actor: US, note: `${counted(state)} when its time was up`}],
     }
   }
   const escalations = state.escalations + 1
-  const role = state.required.escalateTo[state.escalations]
+  const {call: role, duty} = next
+  const metadata = {step: escalations, ...(duty === undefined ? {} : {onCall: duty})}
   return {
     state: changed(state, {escalations, ...timesOf(state.required, escalations, at, quietHours)}),
-    lines: [{action: 'escalate', actor: US, role, note: waitingFor(state), metadata: {step: escalations}}],
+    lines: [{action: 'escalate', actor: US, role, note: waitingFor(state), metadata}],
   }
+}
+
+/** Somebody who is called when a step ends; `duty` says that they are on call. */
+interface Rung {
+  readonly call: string
+  readonly duty?: 'primary' | 'secondary'
+}
+
+function ladderOf({onCall, escalateTo}: Requirement): readonly Rung[] {
+  const duty: readonly Rung[] = onCall
+    ? [
+        {call: onCall.primary, duty: 'primary'},
+        {call: onCall.secondary, duty: 'secondary'},
+      ]
+    : []
+  return [...duty, ...escalateTo.map(call => ({call}))].slice(0, MAX_ESCALATIONS)
 }
 
 function vote(state: ApprovalState, event: Extract<ApprovalEvent, {type: 'vote'}>): Decided {
@@ -227,7 +274,7 @@ function vote(state: ApprovalState, event: Extract<ApprovalEvent, {type: 'vote'}
 
   const others = state.decisions.filter(each => each.principal !== person.id)
   const standing = others.filter(each => holdsOne(rolesNow.get(each.principal), entitled))
-  const role = bestRole(person.roles, state.required.including, entitled)
+  const role = bestRole(person.roles, mixesOf(state.required).flat(), entitled)
   const own: Decision = {
     ...{principal: person.id, decision, surface, role, at},
     ...(reason === undefined ? {} : {reason}),
@@ -285,7 +332,7 @@ function use(state: ApprovalState, {at, rolesNow, bound}: Extract<ApprovalEvent,
     const gone = state.decisions.filter(each => !standing.includes(each)).map(({principal}) => principal)
     return stop(
       gone.length === 0
-        ? `its approvers no longer include a ${listed(state.required.including)}`
+        ? `its approvers no longer include a ${listed(lackingMixes(state.required, heldBy(standing, rolesNow))[0] ?? [])}`
         : `${listed(gone, 'and')} may not approve it any more`,
     )
   }
@@ -307,13 +354,22 @@ function standingOf(state: ApprovalState, rolesNow: RolesNow): readonly Decision
 }
 
 function isEnough(required: Requirement, decisions: readonly Decision[], roles: RolesNow): boolean {
-  const approvals = decisions.filter(({decision}) => decision === 'approve')
-  const held = approvals.map(({principal}) => roles.get(principal) ?? [])
-  return approvals.length >= required.approvers && hasSpecial(required, held)
+  const held = heldBy(decisions, roles)
+  return held.length >= required.approvers && lackingMixes(required, held).length === 0
 }
 
-function hasSpecial({including}: Requirement, held: readonly (readonly string[])[]): boolean {
-  return including.length === 0 || held.some(roles => holdsOne(roles, including))
+/** The roles of each who approves, as they are now. */
+function heldBy(decisions: readonly Decision[], roles: RolesNow): readonly (readonly string[])[] {
+  return decisions
+    .filter(({decision}) => decision === 'approve')
+    .map(({principal}) => roles.get(principal) ?? [])
+}
+
+function lackingMixes(
+  required: Requirement,
+  held: readonly (readonly string[])[],
+): readonly (readonly string[])[] {
+  return mixesOf(required).filter(mix => !held.some(roles => holdsOne(roles, mix)))
 }
 
 type Refusal = NonNullable<Decided['refusal']>
@@ -425,10 +481,6 @@ function lapsed(principal: string): HistoryLine {
     note: 'holds no role any more that may decide: the approval does not count',
     metadata: {code: 'NOT_ENTITLED', decision: 'approve'},
   }
-}
-
-function escalationsLeft({escalateTo}: Requirement, escalations: number): number {
-  return Math.min(escalateTo.length, MAX_ESCALATIONS) - escalations
 }
 
 function isDue(time: number | undefined, at: number): boolean {

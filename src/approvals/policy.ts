@@ -1,4 +1,5 @@
 import type {ApprovalPolicy, RiskLevel} from '../platform/config/config.ts'
+import {mixesOf} from './decide.ts'
 import type {Requirement} from './request.ts'
 
 const MINUTE = 60_000
@@ -73,15 +74,16 @@ export function requirementOf(
  * with it: `2 of team_lead, tech_lead`, 1. Undefined: nothing is lacking.
  */
 export function lackingApprovers(
-  {approvers, roles, including, escalateTo}: Requirement,
+  required: Requirement,
   persons: readonly {readonly roles: readonly string[]}[],
 ): {readonly what: string; readonly count: number} | undefined {
+  const {approvers, roles, escalateTo} = required
   const holding = (some: readonly string[]) =>
     persons.filter(person => person.roles.some(role => some.includes(role))).length
   const count = holding([...roles, ...escalateTo])
   if (count < approvers) return {what: `${approvers} of ${roles.join(', ')}`, count}
-  if (including.length > 0 && holding(including) === 0) return {what: including.join(' or '), count: 0}
-  return undefined
+  const mix = mixesOf(required).find(some => holding(some) === 0)
+  return mix && {what: mix.join(' or '), count: 0}
 }
 
 /** Whoever may approve anything here, at whatever level. */

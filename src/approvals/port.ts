@@ -5,6 +5,7 @@ import type {Approvals} from './approvals.ts'
 import {ballotOf, parseBallot, type Ballot} from './ballot.ts'
 import {decide, stillNeeded, type ApprovalEvent, type Voter} from './decide.ts'
 import type {ApprovalRequest, RefusalCode, Surface, VoteOutcome} from './request.ts'
+import {totalOf} from './statistics.ts'
 
 /** How many of those that wait are searched for the beginning of an id. */
 const SEARCHED = 200
@@ -19,7 +20,7 @@ export function createApprovalsPort({
   surface = 'discord',
   accountOf = discordAccountOf,
 }: {
-  readonly approvals: Pick<Approvals, 'vote' | 'question' | 'find' | 'pending'>
+  readonly approvals: Pick<Approvals, 'vote' | 'question' | 'find' | 'pending' | 'statistics'>
   readonly people: Pick<People, 'personOf'>
   /** The Discord message of a request. */
   readonly messageOf: (id: string) => Promise<MessagePlace | undefined>
@@ -94,6 +95,8 @@ export function createApprovalsPort({
       const theirs = await approvals.pending({roles: voter.person.roles, limit})
       return summaries(theirs.filter(request => waitsFor(voter, request)))
     },
+
+    statistics: async () => totalOf(await approvals.statistics()),
 
     async needsWords({ballot, actor, intent}) {
       const id = parseBallot(ballot)?.id

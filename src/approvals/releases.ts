@@ -1,6 +1,6 @@
 import type {CodeHost, Look, RunSummary} from '../integrations/github/code-host.ts'
 import type {RepositoryHost} from '../integrations/github/repository-host.ts'
-import {cardOf, verdictOf} from './card.ts'
+import {cardOf, failingOf, verdictOf} from './card.ts'
 import type {ReleaseCard} from './request.ts'
 
 /** All that is read for one card, together. */
@@ -79,15 +79,17 @@ export function createReleases({
       return file.kind === 'seen' ? {kind: 'seen', value: {sha, workflowSha: file.value.sha}} : file
     },
 
-    /** How the tests of a commit stand. */
+    /** How the checks of a commit stand, and the names of those that fail. */
     async checksOf({repository, sha, signal}: Pick<ReleaseQuery, 'repository'> & AtCommit) {
       const [runs, checks] = await Promise.all([
         code.runsOf({repository, sha, ...(signal ? {signal} : {})}),
         host.checks({repository, sha, signal}),
       ])
       const seen = <T>(look: Look<T>) => (look.kind === 'seen' ? look.value : undefined)
+      const checked = {runs: seen(runs), checks: seen(checks), deploys: deploysOf(repository)}
       return {
-        verdict: verdictOf({runs: seen(runs), checks: seen(checks), deploys: deploysOf(repository)}),
+        verdict: verdictOf(checked),
+        failing: failingOf(checked),
         missing: [
           ...(runs.kind === 'seen' ? [] : ['runs of its tests']),
           ...(checks.kind === 'seen' ? [] : ['checks by other apps']),
@@ -142,6 +144,7 @@ export function createReleases({
           ...authorOf(before),
         },
         checks: checks.verdict,
+        failing: checks.failing,
         missing,
       })
     },

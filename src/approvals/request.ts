@@ -38,6 +38,12 @@ export interface ApprovalAction {
   readonly repository?: string
   readonly ref?: string
   readonly sha?: string
+  /** What it is done to: a word of src/approvals/risk-words.ts, such as `database`. */
+  readonly resource?: string
+  /** Identifier of the issue in which the change was agreed: `OPS-12`. */
+  readonly ticket?: string
+  /** The backup that was verified before: its name, or where it is. */
+  readonly backup?: string
   /** A name of `projects` in signalbox.yaml. */
   readonly project?: string
   /** The pull request it is about, if it is about one. */
@@ -61,6 +67,8 @@ export interface Requirement {
   readonly roles: readonly string[]
   /** At least one of those who approve holds one of these; empty: no such demand. */
   readonly including: readonly string[]
+  /** Likewise, each of these: what the operation takes besides its level. */
+  readonly alsoIncluding?: readonly (readonly string[])[]
   readonly justification: boolean
   /** Milliseconds from asking to expiry; null: never. */
   readonly expiresMs: number | null
@@ -68,6 +76,18 @@ export interface Requirement {
   readonly escalateTo: readonly string[]
   /** How long Linear may be silent before mail goes out; null: never for that reason. */
   readonly mailAfterMs: number | null
+  /** Who is called before those of `escalateTo`: asked outside of business hours. It gives them no right to decide. */
+  readonly onCall?: OnCall
+  /** Whom quiet hours do not spare; left out: they spare all. */
+  readonly wakes?: 'on-call' | 'everybody'
+}
+
+/** Each is a role, which means all who hold it, or the id of a principal. */
+export interface OnCall {
+  readonly primary: string
+  readonly secondary: string
+  /** From calling the one to calling the other. */
+  readonly escalateAfterMs: number
 }
 
 /** What an approval binds: if any of it moves before acting, the approval is void. Plain texts, shown when they differ. */
@@ -97,6 +117,8 @@ export interface ReleaseCard {
   }
   /** Of the commit: `success`, `failure`, `pending`, or `unknown` when GitHub did not say. */
   readonly checks: 'success' | 'failure' | 'pending' | 'unknown'
+  /** Names of those that fail, where some do. */
+  readonly failing?: readonly string[]
   /** What could not be read, for people; empty: all of it is here. */
   readonly missing: readonly string[]
 }

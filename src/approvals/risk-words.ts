@@ -22,6 +22,7 @@ export type Resource =
   | 'permission'
   | 'access_key'
   | 'data'
+  | 'vulnerability'
 
 const OPERATIONS: Readonly<Record<Exclude<Operation, 'unknown'>, string>> = {
   deploy: 'deploy deploys deployed deploying deployment release ship publish promote rollback rollout revert',
@@ -47,6 +48,7 @@ const RESOURCES: Readonly<Record<Resource, string>> = {
   permission: 'permission permissions role roles iam acl policy policies',
   access_key: 'accesskey accesskeys apikey apikeys',
   data: 'data dataset datasets record records backup backups',
+  vulnerability: 'vulnerability vulnerabilities cve cves security remediate remediation',
 }
 
 const ENVIRONMENTS = {

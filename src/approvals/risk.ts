@@ -37,14 +37,18 @@ interface Facts {
   readonly factors: ReadonlySet<string>
 }
 
-/** Fires when all that it names is so. */
-interface Rule {
-  readonly rule: string
-  readonly level: RiskLevel
-  readonly because: string
+/** True when all that it names is so. */
+export interface Condition {
   readonly operation?: readonly Operation[]
   readonly environment?: Facts['environment']
   readonly resource?: readonly Resource[]
+}
+
+/** Fires when all that it names is so. */
+interface Rule extends Condition {
+  readonly rule: string
+  readonly level: RiskLevel
+  readonly because: string
   readonly finding?: Severity
   readonly costAbove?: number
   readonly sensitive?: true
@@ -151,6 +155,13 @@ export const RISK_RULES: readonly Rule[] = [
     operation: ['unknown'],
     environment: 'staging',
   },
+  {
+    rule: 'security_remediation',
+    level: 'medium',
+    because: 'remedies a vulnerability',
+    operation: ['deploy', 'delete', 'modify', 'create', 'migrate', 'scale', 'merge', 'unknown'],
+    resource: ['vulnerability'],
+  },
   {rule: 'medium_finding', level: 'medium', because: 'a medium security finding', finding: 'medium'},
   {rule: 'cost_above_100', level: 'medium', because: 'cost above 100', costAbove: 100},
   {rule: 'import_data', level: 'medium', because: 'import of data', operation: ['import']},
@@ -176,6 +187,11 @@ const BASE = {low: 2, medium: 5, high: 7.5, critical: 9.5} as const satisfies Re
 export function assess(context: RiskContext, suggested?: RiskContext): Risk {
   const stated = judge(context)
   return suggested === undefined ? stated : riskier(stated, judge(suggested))
+}
+
+/** Whether a condition is true of what would be done, by the same reading of its names. */
+export function applies(condition: Condition, context: RiskContext): boolean {
+  return holds(condition, factsOf(context))
 }
 
 function judge(context: RiskContext): Risk {
@@ -220,12 +236,18 @@ function factsOf(context: RiskContext): Facts {
 function fires(rule: Rule, facts: Facts): boolean {
   if (facts.factors.has(rule.rule)) return true
   return (
-    (rule.operation?.some(operation => facts.operations.has(operation)) ?? true) &&
-    (rule.environment === undefined || rule.environment === facts.environment) &&
-    (rule.resource?.some(resource => facts.resources.has(resource)) ?? true) &&
+    holds(rule, facts) &&
     (rule.finding === undefined || facts.findings.has(rule.finding)) &&
     (rule.costAbove === undefined || facts.cost > rule.costAbove) &&
     (rule.sensitive === undefined || facts.sensitive) &&
     (rule.branch === undefined || rule.branch === facts.branch)
+  )
+}
+
+function holds({operation, environment, resource}: Condition, facts: Facts): boolean {
+  return (
+    (operation?.some(one => facts.operations.has(one)) ?? true) &&
+    (environment === undefined || environment === facts.environment) &&
+    (resource?.some(one => facts.resources.has(one)) ?? true)
   )
 }

@@ -7,13 +7,14 @@ import type {EventJournal} from '../events/index.ts'
 import {AppError, toError} from '../kernel/errors.ts'
 import type {ReplyTarget} from '../invocations/invocation.ts'
 import type {Notices} from '../notifications/notice.ts'
-import type {ApprovalPolicy, QuietHours, RiskLevel} from '../platform/config/config.ts'
+import type {ApprovalPolicy, QuietHours, RiskLevel, Schedule} from '../platform/config/config.ts'
 import type {Logger} from '../platform/logger.ts'
 import type {Outbox} from '../platform/outbox.ts'
 import {afterCommit, isTransient, transaction, type Db} from '../platform/postgres.ts'
 import type {Reply} from '../sdk/index.ts'
 import {auditOf, callsPeople, factOf, noticeOf} from './announce.ts'
 import type {Approvals} from './approvals.ts'
+import {withOnCall} from './business-hours.ts'
 import {
   decide,
   entitledRoles,
@@ -27,7 +28,9 @@ import {
   type Voter,
 } from './decide.ts'
 import {digestOf} from './digest.ts'
+import {bounded, spared} from './limits.ts'
 import type {ApprovalMetrics} from './metrics.ts'
+import {lackingEvidence, raised, rulesFor, type Evidence} from './operations.ts'
 import {APPROVAL_OUTCOMES_QUEUE, jobsOf} from './outcomes.ts'
 import {lackingApprovers, requirementOf} from './policy.ts'
 import type {
@@ -60,6 +63,12 @@ export interface ApprovalsOptions {
   /** What the operator changed, by level. */
   readonly policies: ReadonlyMap<RiskLevel, ApprovalPolicy>
   readonly quietHours: QuietHours | undefined
+  /** Without one nobody is on call. */
+  readonly schedule: Schedule | undefined
+  /** By role: at how many requests that wait for its holders they are called to no further one. */
+  readonly limits: ReadonlyMap<string, number>
+  /** What need not be given with a request, though its operation would take it. */
+  readonly waived: ReadonlySet<Evidence>
   /** Where a request without a channel of its own is asked. */
   readonly statusChannelId: string | undefined
   readonly metrics: ApprovalMetrics
@@ -102,18 +111,25 @@ const SWEEP_AT_ONCE = 200
  */
 export function createApprovals(options: ApprovalsOptions): ApprovalService {
   const {pool, store, people, replies, notices, audit, journal, outbox, notify, policies} = options
-  const {quietHours, statusChannelId, metrics, log} = options
+  const {quietHours, schedule, limits, waived, statusChannelId, metrics, log} = options
 
   async function ask(db: Db, request: NewApproval): Promise<ApprovalRequest | undefined> {
-    const required = requirementOf(request.risk.level, policies)
-    if (required.approvers === 0) return undefined
-    const [{at, asked}, requester] = await Promise.all([
+    const {level} = request.risk
+    const rules = rulesFor(request.action)
+    const takes = raised(requirementOf(level, policies), rules)
+    if (takes.approvers === 0) return undefined
+    const holders = people.holding(takes.roles)
+    const [{at, asked}, requester, busy] = await Promise.all([
       store.look(db, request.subject),
       knownRequester(db, request.requester),
+      store.busy(db, bounded(holders, takes.roles, limits)),
     ])
     if (asked) return asked
-    assertDecidable(required, requester.person)
-    const state: ApprovalState = {
+    const lacking = lackingEvidence(request.action, rules, waived)
+    if (lacking !== undefined) throw new AppError('NOT_PERMITTED', lacking)
+    assertDecidable(takes, requester.person)
+    const {required, callAt} = withOnCall(takes, {level, at}, schedule, quietHours)
+    const asking: ApprovalState = {
       id: randomUUID(),
       subject: request.subject,
       correlationId: request.correlationId,
@@ -130,39 +146,58 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
       note: undefined,
       version: 1,
       createdAt: at,
-      ...timesOf(required, 0, at, quietHours),
+      ...timesOf(required, 0, at, quietHours, callAt),
       decidedAt: undefined,
       usedAt: undefined,
       channelId: request.channelId ?? statusChannelId,
     }
+    // Who is on call may be called at once: then asking and calling are one change.
+    const called = callAt === at ? decide(asking, {type: 'tick', at}, quietHours) : undefined
+    const state: ApprovalState = {...(called?.state ?? asking), version: 1}
+    const notCalled = spared(
+      takes,
+      holders.filter(({id}) => id !== requester.person),
+      busy,
+    )
     const lines: readonly HistoryLine[] = [
-      {action: 'ask', actor: requester.person ?? requester.name, metadata: {digest: state.digest}},
+      {
+        action: 'ask',
+        actor: requester.person ?? requester.name,
+        metadata: {digest: state.digest, ...(notCalled.length > 0 ? {notCalled} : {})},
+      },
+      ...(called?.lines ?? []),
     ]
     if (!(await store.insert(db, state, lines))) return (await store.look(db, request.subject)).asked
-    await publish(db, undefined, {state, lines}, 1, at)
+    afterCommit(db, await publish(db, undefined, {state, lines}, 1, at))
     return state
   }
 
   /** Its message. Whoever may decide stays named in it while it waits, or they would not be called by its first copy. */
-  function draw(state: ApprovalState): Reply {
+  function draw(state: ApprovalState, notCalled: readonly string[] = []): Reply {
     if (state.status !== 'pending') return describeApproval(state)
     const mentions = people
       .holding(entitledRoles(state))
-      .filter(({id}) => id !== state.requester.person)
+      .filter(({id}) => id !== state.requester.person && !notCalled.includes(id))
       .flatMap(({discord}) => discord ?? [])
     return describeApproval(state, {mentions})
   }
 
   /** Begins its message with the request, and keeps it true to it. */
-  async function show(db: Db, before: ApprovalState | undefined, state: ApprovalState): Promise<void> {
+  async function show(
+    db: Db,
+    before: ApprovalState | undefined,
+    state: ApprovalState,
+    notCalled: readonly string[] = [],
+  ): Promise<void> {
     const {id, channelId} = state
     if (before) return replies.write(db, id, draw(state))
-    if (channelId !== undefined) await replies.open(db, id, {kind: 'channel', channelId}, draw(state))
+    if (channelId !== undefined)
+      await replies.open(db, id, {kind: 'channel', channelId}, draw(state, notCalled))
   }
 
   /**
-   * What a change means for everybody else, in its own transaction; and the hints that go out after it. `first` is the
-   * number of its first line. Nothing here waits for the answer to anything else, so all of it is one round trip.
+   * What a change means for everybody else, in its own transaction; answers how to hint at it after the commit. `first` is
+   * the number of its first line. Nothing here waits for the answer to anything else, so all of it is one round trip.
    */
   async function publish(
     db: Db,
@@ -170,7 +205,7 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
     {state, lines}: Pick<Decided, 'state' | 'lines'>,
     first: number,
     at: number,
-  ): Promise<void> {
+  ): Promise<() => void> {
     const changed = before !== state
     const about = {source: 'approvals', correlationId: state.correlationId}
     const [events, jobs] = await Promise.all([
@@ -180,7 +215,7 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
           .map(({type, data}) => journal.emitWithin(db, type, data, about)),
       ),
       changed ? store.leave(db, jobsOf(before, state)) : [],
-      changed ? show(db, before, state) : undefined,
+      changed ? show(db, before, state, lines.flatMap(notCalledBy)) : undefined,
       ...lines
         .flatMap((line, i) => noticeOf(state, line, first + i, stillCalled(state, line)) ?? [])
         .map(notice => notices.announce(db, notice)),
@@ -188,7 +223,7 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
         .flatMap(line => auditOf(state, line) ?? [])
         .map(({event, phase}) => audit.note(db, event, phase)),
     ])
-    afterCommit(db, () => {
+    return () => {
       outbox.relay(jobs)
       journal.announce(events)
       if (changed) void notify(state.id)
@@ -199,12 +234,13 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
           {approval: state.id, action: line.action, actor: line.actor, status: state.status},
           'approval changed',
         )
-    })
+    }
   }
 
   /**
    * Takes the row, decides, and writes all of it; undefined when there is no such request. Who makes an attempt is asked
-   * behind the lock: as it is known then.
+   * behind the lock: as it is known then. What is published rests on what is saved and leaves with it: were the row not
+   * to be saved, all of it is taken back.
    */
   async function change(
     db: Db,
@@ -213,20 +249,26 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
     by?: AttemptBy,
   ): Promise<Decided | Repeated | undefined> {
     for (let tries = 0; tries < TRIES; tries++) {
-      const [held, person] = await Promise.all([
+      const [, held, person] = await Promise.all([
+        db.query('savepoint try'),
         store.take(db, id, by?.key),
         by && people.personOf(by.account, db),
       ])
       if (!held) return undefined
-      const {state: before, at, earlier} = held
+      const {state: before, at, earlier, next: first} = held
       if (earlier) return {earlier, state: before}
       const decided = decide(before, eventOf(before, at, person), quietHours)
       const {state, lines} = decided
       if (lines.length === 0) return decided
-      const first = await store.save(db, before, state, lines, at, by)
-      if (first === undefined) continue
-      await publish(db, before, decided, first, at)
-      return decided
+      const [saved, tell] = await Promise.all([
+        store.save(db, before, state, {lines, first, at, attempt: by}),
+        publish(db, before, decided, first, at),
+      ])
+      if (saved) {
+        afterCommit(db, tell)
+        return decided
+      }
+      await db.query('rollback to savepoint try')
     }
     throw new AppError('CONTENDED', `The approval ${id} keeps changing.`)
   }
@@ -292,16 +334,17 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
   /** Those whom a line calls, who have not voted and may. */
   function stillCalled(state: ApprovalState, line: HistoryLine): readonly string[] {
     if (!callsPeople(line)) return []
-    const roles = line.action === 'escalate' && line.role !== undefined ? [line.role] : entitledRoles(state)
     const not = new Set([
       state.requester.person,
       ...state.decisions.map(({principal}) => principal),
       line.actor,
+      ...notCalledBy(line),
     ])
-    return people
-      .holding(roles)
-      .map(({id}) => id)
-      .filter(id => !not.has(id))
+    const called = line.action === 'escalate' && line.role !== undefined ? [line.role] : entitledRoles(state)
+    const holders = people.holding(called).map(({id}) => id)
+    // Who is on call by name holds no role of that name.
+    const ids = holders.length === 0 && line.metadata?.['onCall'] !== undefined ? called : holders
+    return ids.filter(id => !not.has(id))
   }
 
   function rolesOf({decisions}: ApprovalState): RolesNow {
@@ -371,6 +414,8 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
 
     pending: query => store.pending(query),
 
+    statistics: () => store.statistics(),
+
     async sweep() {
       let passed = 0
       for (;;) {
@@ -394,6 +439,11 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
       while ((await store.forget(SWEEP_AT_ONCE)) === SWEEP_AT_ONCE);
     },
   }
+}
+
+/** Who may decide, and is not called by a line of the history, since they have enough to decide. */
+function notCalledBy({metadata}: HistoryLine): readonly string[] {
+  return (metadata?.['notCalled'] as readonly string[] | undefined) ?? []
 }
 
 function outcomeOf({refusal, state}: Decided): VoteOutcome {

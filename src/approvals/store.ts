@@ -4,7 +4,9 @@ import type {RiskLevel} from '../platform/config/config.ts'
 import type {OutboxEntry} from '../platform/outbox.ts'
 import type {Db} from '../platform/postgres.ts'
 import {entitledRoles, type ApprovalState, type HistoryLine} from './decide.ts'
+import type {Bounded} from './limits.ts'
 import type {ApprovalStatus, HistoryEntry, Subject} from './request.ts'
+import type {StatisticsRow} from './statistics.ts'
 
 interface ApprovalRow {
   id: string
@@ -66,17 +68,35 @@ export interface Held {
   readonly at: number
   /** What became of this very attempt when it was made before. */
   readonly earlier: HistoryEntry | undefined
+  /** The number of the next line of its history: nobody else writes one while the row is held. */
+  readonly next: number
 }
+
+/** Lines that go on with a request's history, the last of which is the attempt's. */
+interface Lines {
+  readonly lines: readonly HistoryLine[]
+  /** The number of the first. */
+  readonly first: number
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly attempt?: Attempt | undefined
+}
+
+/** Thousands may wait: so many are looked at to see who has enough to decide. */
+const COUNTED = 200
 
 /** Of what a request takes, given as $4. */
 const HASH = `sha256(convert_to($4::jsonb::text, 'UTF8'))`
 
-/** Writes the lines $2 at the time $3 behind those that the request $1 has. Its row is held, so nobody else numbers any. */
+/** Writes the lines $2 of the request $1 at the time $3. */
 const NOTE = `insert into approval_actions (approval_id, seq, action, actor, role, surface, note, metadata, key, at)
-  select $1, n + (select coalesce(max(seq), 0) from approval_actions where approval_id = $1),
-         action, actor, role, surface, note, metadata, key, $3
+  select $1, seq, action, actor, role, surface, note, metadata, key, $3
   from jsonb_to_recordset($2) as g(
-    n integer, action text, actor text, role text, surface text, note text, metadata jsonb, key text)`
+    seq integer, action text, actor text, role text, surface text, note text, metadata jsonb, key text)`
+
+const DUE = `status = 'pending' and least(remind_at, expires_at) <= now()`
+/** Whether something is due by itself for any of them. */
+export const APPROVALS_DUE = `exists (select from approval_requests where ${DUE})`
 
 export type ApprovalStore = ReturnType<typeof createApprovalStore>
 
@@ -133,20 +153,22 @@ export function createApprovalStore({pool}: {readonly pool: Pool}) {
           text: `select ${COLUMNS} from ${REQUESTS} where id = $1 for update of approval_requests`,
           values: [id],
         }),
-        db.query<{now: Date} & (ActionRow | {seq: null})>({
+        db.query<{now: Date; next: number} & (ActionRow | {seq: null})>({
           name: 'approvals-earlier',
-          text: `select clock_timestamp() as now, seq, action, actor, role, surface, note, metadata, at
+          text: `select clock_timestamp() as now, seq, action, actor, role, surface, note, metadata, at,
+              (select coalesce(max(seq), 0) + 1 from approval_actions where approval_id = $1) as next
             from (values (1)) as once left join approval_actions on approval_id = $1 and key = $2`,
           values: [id, key ?? null],
         }),
       ])
       const [request] = requests
-      const [look] = looks as [{now: Date} & (ActionRow | {seq: null})]
+      const [look] = looks as [{now: Date; next: number} & (ActionRow | {seq: null})]
       return (
         request && {
           state: toState(request),
           at: look.now.getTime(),
           earlier: look.seq === null ? undefined : toEntry(look),
+          next: look.next,
         }
       )
     },
@@ -160,16 +182,17 @@ export function createApprovalStore({pool}: {readonly pool: Pool}) {
           ), asked as (
             insert into approval_requests (
               id, created_at, requirement, task_id, kind, turn, path, correlation_id, action, requester, risk_level,
-              risk_score, risk_reasons, entitled, bound, digest, card, channel_id, remind_at, expires_at, status)
+              risk_score, risk_reasons, entitled, bound, digest, card, channel_id, remind_at, expires_at, escalations,
+              status)
             values ($1, $3, ${HASH}, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, decode($17, 'hex'), $18, $19,
-              $20, $21, 'pending')
+              $20, $21, $22, 'pending')
             on conflict (task_id, kind, turn) do nothing
             returning id
           ), noted as (${NOTE} where exists (select from asked))
           select from asked`,
         values: [
           state.id,
-          linesOf(lines, undefined),
+          linesOf({lines, first: 1}),
           new Date(state.createdAt),
           JSON.stringify(state.required),
           ...keyOf(state.subject),
@@ -187,28 +210,21 @@ export function createApprovalStore({pool}: {readonly pool: Pool}) {
           state.channelId ?? null,
           date(state.remindAt),
           date(state.expiresAt),
+          state.escalations,
         ],
       })
       return rowCount === 1
     },
 
     /**
-     * Writes what a decision made of the row, by the database's clock once more, and with it the lines, the last of
-     * which is the attempt's. Answers the number of the first line; undefined, with nothing written, when `before` is
-     * not what stands there any more, or when its time ran out since it was looked at.
+     * Writes what a decision made of the row, by the database's clock once more, and with it the lines; false, with
+     * nothing written, when `before` is not what stands there any more, or when its time ran out since it was looked at.
      */
-    async save(
-      db: Db,
-      before: ApprovalState,
-      after: ApprovalState,
-      lines: readonly HistoryLine[],
-      at: number,
-      attempt: Attempt | undefined,
-    ): Promise<number | undefined> {
-      const noted = [before.id, linesOf(lines, attempt), new Date(at)]
-      const {rows} = await db.query<{seq: number}>(
+    async save(db: Db, before: ApprovalState, after: ApprovalState, lines: Lines): Promise<boolean> {
+      const noted = [before.id, linesOf(lines), new Date(lines.at)]
+      const {rowCount} = await db.query(
         before === after
-          ? {name: 'approvals-note', text: `${NOTE} returning seq`, values: noted}
+          ? {name: 'approvals-note', text: NOTE, values: noted}
           : {
               name: 'approvals-save',
               text: `with saved as (
@@ -219,8 +235,7 @@ export function createApprovalStore({pool}: {readonly pool: Pool}) {
                       or expires_at is null or expires_at > clock_timestamp())
                   returning id
                 )
-                ${NOTE} where exists (select from saved)
-                returning seq`,
+                ${NOTE} where exists (select from saved)`,
               values: [
                 ...noted,
                 before.version,
@@ -238,7 +253,7 @@ export function createApprovalStore({pool}: {readonly pool: Pool}) {
               ],
             },
       )
-      return rows.length === 0 ? undefined : Math.min(...rows.map(({seq}) => seq))
+      return rowCount !== 0
     },
 
     async place(db: Db, id: string, linear: NonNullable<ApprovalState['linear']>): Promise<void> {
@@ -275,7 +290,7 @@ export function createApprovalStore({pool}: {readonly pool: Pool}) {
       const {rows} = await pool.query<{id: string}>({
         name: 'approvals-due',
         text: `select id from approval_requests
-          where status = 'pending' and least(remind_at, expires_at) <= now()
+          where ${DUE}
           order by least(remind_at, expires_at) limit $1`,
         values: [limit],
       })
@@ -300,6 +315,41 @@ export function createApprovalStore({pool}: {readonly pool: Pool}) {
         [limit],
       )
       return rowCount ?? 0
+    },
+
+    /** Those of the persons for whom at least `most` of the riskiest requests wait that they may decide and have not. */
+    async busy(db: Db, persons: readonly Bounded[]): Promise<ReadonlySet<string>> {
+      if (persons.length === 0) return new Set()
+      const {rows} = await db.query<{id: string}>({
+        name: 'approvals-busy',
+        text: `with waiting as materialized (
+            select entitled, requester ->> 'person' as asker, decisions from approval_requests
+            where status = 'pending' order by ${RISKIEST_FIRST} limit $2
+          )
+          select id from jsonb_to_recordset($1) as person(id text, roles text[], most integer)
+          where (
+            select count(*) from (
+              select from waiting
+              where entitled && roles and asker is distinct from id
+                and not decisions @> jsonb_build_array(jsonb_build_object('principal', id))
+              limit most
+            ) as theirs
+          ) >= most`,
+        values: [JSON.stringify(persons), COUNTED],
+      })
+      return new Set(rows.map(({id}) => id))
+    },
+
+    /** The requests of the last thirty days, by level and how they stand. */
+    async statistics(): Promise<readonly StatisticsRow[]> {
+      const {rows} = await pool.query<StatisticsRow>({
+        name: 'approvals-statistics',
+        text: `select risk_level as level, status, count(*)::int as requests,
+            (avg(extract(epoch from decided_at - created_at)) * 1000)::float8 as "averageMs"
+          from approval_requests where created_at > now() - interval '30 days'
+          group by risk_level, status order by risk_level, status`,
+      })
+      return rows
     },
 
     /** How many wait, by level. */
@@ -338,14 +388,13 @@ export function createApprovalStore({pool}: {readonly pool: Pool}) {
   }
 }
 
-/** The last line is the attempt's. */
-function linesOf(lines: readonly HistoryLine[], attempt: Attempt | undefined): string {
+function linesOf({lines, first, attempt}: Omit<Lines, 'at'>): string {
   return JSON.stringify(
     lines.map((line, i) => {
       const own = i === lines.length - 1 ? attempt : undefined
       return {
         ...line,
-        n: i + 1,
+        seq: first + i,
         key: own?.key ?? null,
         metadata: {
           ...line.metadata,

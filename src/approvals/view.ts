@@ -2,13 +2,14 @@ import {shortId} from '../kernel/correlation.ts'
 import {code, ellipsis, link, plain, timestamp} from '../kernel/markdown.ts'
 import type {Control, Reply} from '../sdk/index.ts'
 import {ballotOf} from './ballot.ts'
-import {entitledRoles, MAX_ESCALATIONS} from './decide.ts'
+import {entitledRoles, escalationsLeft, mixesOf} from './decide.ts'
 import type {ApprovalRequest, Bound, Decision, ReleaseCard, Surface} from './request.ts'
 
 const TITLE = 80
 const PLAIN_TO_SEE: ReadonlySet<string> = new Set(['command', 'arguments', 'environment', 'repository'])
 const PULLS_SHOWN = 6
 const COMMITS_SHOWN = 5
+const FAILING_SHOWN = 3
 
 const SURFACE_NAMES = {
   discord: 'Discord',
@@ -78,7 +79,8 @@ export function riskLine({risk, action}: ApprovalRequest): string {
 /** What would be shipped, in short: sizes, pull requests, checks; then the newest commits. */
 export function cardLines(card: ReleaseCard | undefined): readonly string[] {
   if (!card) return []
-  const {diff, migrations, pullRequests, issues, checks, commits, commitCount, compareUrl, missing} = card
+  const {diff, migrations, pullRequests, issues, checks, failing = []} = card
+  const {commits, commitCount, compareUrl, missing} = card
   const pulls = pullRequests.slice(0, PULLS_SHOWN).map(({number, url}) => link(`#${number}`, url))
   const facts = [
     ...(diff.files > 0 ? [`${counted(diff.files, 'file')} (+${diff.additions} −${diff.deletions})`] : []),
@@ -92,7 +94,10 @@ export function cardLines(card: ReleaseCard | undefined): readonly string[] {
             .join(' '),
         ]
       : []),
-    `checks ${{success: '✅', failure: '❌', pending: 'under way', unknown: 'not known'}[checks]}`,
+    [
+      `checks ${{success: '✅', failure: '❌', pending: 'under way', unknown: 'not known'}[checks]}`,
+      ...failing.slice(0, FAILING_SHOWN).map(name => plain(name, 40)),
+    ].join(' '),
   ]
   const shown = commits.slice(0, COMMITS_SHOWN)
   const more = commitCount - shown.length
@@ -111,16 +116,17 @@ export function cardLines(card: ReleaseCard | undefined): readonly string[] {
 /** `who can: team_lead or tech_lead, not grace · rejects itself in 40 minutes`. */
 export function whoLine(request: ApprovalRequest): string {
   const {required, requester, expiresAt, linear} = request
-  const {including} = required
   return [
     `who can: ${entitledRoles(request)
       .map(role => plain(role, 40))
       .join(', ')}, not ${plain(requester.name, 60)}`,
-    ...(including.length > 0 ? [`one of them ${including.map(role => plain(role, 40)).join(' or ')}`] : []),
+    ...mixesOf(required).map(mix => `one of them ${mix.map(role => plain(role, 40)).join(' or ')}`),
     ...(linear ? [`in Linear ${link(linear.name, linear.url)}`] : []),
     ...(expiresAt === undefined
       ? []
-      : [`${isLastStep(request) ? 'rejects itself' : 'goes up the line'} ${timestamp(expiresAt)}`]),
+      : [
+          `${escalationsLeft(request) === 0 ? 'rejects itself' : 'goes up the line'} ${timestamp(expiresAt)}`,
+        ]),
   ].join(' · ')
 }
 
@@ -189,10 +195,6 @@ function shortened(value: string): string {
   return value
     .replace(/^[0-9a-f]{40}$/, sha => sha.slice(0, 7))
     .replace(/@[0-9a-f]{40}$/, at => at.slice(0, 5))
-}
-
-function isLastStep({required, escalations}: ApprovalRequest): boolean {
-  return escalations >= Math.min(required.escalateTo.length, MAX_ESCALATIONS)
 }
 
 function controls(request: ApprovalRequest): readonly Control[] {

@@ -206,10 +206,9 @@ function outcomeOf(error: unknown): AuditOutcome {
 }
 
 async function within<T, U>(work: Promise<T>, ms: number, otherwise: U): Promise<T | U> {
-  const over = new AbortController()
-  try {
-    return await Promise.race([work, sleep(ms, otherwise, {signal: over.signal, ref: false})])
-  } finally {
-    over.abort()
-  }
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<U>(resolve => {
+    timer = setTimeout(() => resolve(otherwise), ms).unref()
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }

@@ -63,6 +63,9 @@ interface LineRow {
 const PAGE = 2_000
 const NOTES_AT_ONCE = 500
 
+/** Whether transactions have left something to be appended. */
+export const AUDIT_NOTED = 'exists (select from audit_notes)'
+
 export type AuditStore = ReturnType<typeof createAuditStore>
 
 /** The SQL of the record. Numbers, hashes and times are the database's: see audit_append in migrations/0019_audit.sql. */

@@ -1,5 +1,6 @@
 import {findingsAtRest, isReadable} from '../reviews/rules.ts'
 import {holdsSecretShape, MASK} from '../platform/secret-text.ts'
+import type {WrittenChange} from '../sdk/index.ts'
 
 /** A file of a change: how it is, undefined for a new one, and how it is to be. */
 export interface ChangedText {
@@ -79,6 +80,21 @@ export function faultsIn(files: readonly ChangedText[], words: string): readonly
     ...critical.map(({rule, file, line}) => `${rule}: ${file ?? ''}${line === null ? '' : `:${line}`}.`),
     ...(holdsSecretShape(words) ? ['Its description holds a secret.'] : []),
   ]
+}
+
+/** Files that were checked, as a change. */
+export function writtenOf(
+  files: readonly ChangedText[],
+  about: Pick<WrittenChange, 'author' | 'sha' | 'title' | 'summary'>,
+): WrittenChange {
+  const changed = files.filter(({before, after}) => before !== after)
+  const lines = changed.map(linesChanged)
+  return {
+    ...{kind: 'written', ...about},
+    files: changed.map(({path, after}) => ({path, text: after})),
+    added: lines.reduce((sum, {added}) => sum + added, 0),
+    removed: lines.reduce((sum, {removed}) => sum + removed, 0),
+  }
 }
 
 function linesOf(text: string): readonly string[] {

@@ -9,6 +9,7 @@ import type {Projects} from '../notifications/projects.ts'
 import {notConfigured} from '../pipelines/port.ts'
 import {redactText} from '../platform/redact.ts'
 import type {ChangesPort, WantedChange} from '../sdk/index.ts'
+import type {Consult} from '../tools/consult.ts'
 import {MOST_FILES, MOST_LINES} from './checks.ts'
 import {createProposer} from './propose.ts'
 import {createWriter} from './write.ts'
@@ -17,6 +18,7 @@ import {createWriter} from './write.ts'
 export function createChanges({
   host,
   llm,
+  consult,
   projects,
   projectNames,
   projectsOf,
@@ -24,6 +26,8 @@ export function createChanges({
 }: {
   readonly host: RepositoryHost | undefined
   readonly llm: Llm
+  /** What the model may look up before it writes. */
+  readonly consult: Consult
   /** Linear's; none where Linear is off. Asked when it is needed. */
   readonly projects: () => Projects | undefined
   readonly projectNames: readonly string[]
@@ -31,7 +35,7 @@ export function createChanges({
   readonly projectsOf: (repository: string) => readonly string[]
   readonly clock: Clock
 }): ChangesPort {
-  const github = host && {write: createWriter({host, llm, clock}), ...createProposer({host, clock})}
+  const github = host && {write: createWriter({host, llm, consult, clock}), ...createProposer({host, clock})}
 
   function connected() {
     if (!github) throw notConfigured()
@@ -41,6 +45,7 @@ export function createChanges({
   return {
     write: wanted => connected().write(wanted),
     proposed: async (repository, key, signal) => connected().proposed(repository, key, signal),
+    check: async made => connected().check(made),
     propose: change => connected().propose(change),
     tell: note => connected().tell(note),
 

@@ -1,19 +1,21 @@
-import {setTimeout as sleep} from 'node:timers/promises'
 import {valueIfAny, valueOf} from '../integrations/github/look.ts'
 import type {PullRequest, RepositoryHost} from '../integrations/github/repository-host.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {AppError} from '../kernel/errors.ts'
 import {ellipsis, plain, visible} from '../kernel/markdown.ts'
 import {unseenRepository} from '../pipelines/commit-refs.ts'
+import {createProposals, type Edit} from '../proposals/proposals.ts'
 import type {ChangesPort, ProposedChange, WrittenChange} from '../sdk/index.ts'
+import {faultsIn, writtenOf, type ChangedText} from './checks.ts'
 
 /** Ours alone; what follows is the change's key. */
 const BRANCH = 'signalbox/feature-'
-const MOST_TRIES = 6
-const TRY_AGAIN_MS = 150
+const WRITERS = {model: 'a language model', rules: 'rules, from what others wrote into a log'} as const
 
 /** One branch and one draft pull request for each key. Any part of it can be done again after a crash. */
 export function createProposer({host, clock}: {readonly host: RepositoryHost; readonly clock: Clock}) {
+  const {begin, write} = createProposals({host, clock})
+
   async function proposed(
     repository: string,
     key: string,
@@ -23,33 +25,6 @@ export function createProposer({host, clock}: {readonly host: RepositoryHost; re
     const look = await host.pullRequestsFrom({repository, branch, signal})
     const [pull] = valueOf(look, unseenRepository(repository), clock)
     return pull && toProposed(pull, branch)
-  }
-
-  async function begin(repository: string, branch: string, sha: string, signal: AbortSignal): Promise<void> {
-    const created = await host.createRef({repository, ref: `refs/heads/${branch}`, sha, signal})
-    if (created.kind === 'seen') return
-    // There already, from an earlier try whose answer was lost.
-    const there = await host.branchHead({repository, branch, signal})
-    if (there.kind !== 'seen') valueOf(created, unseenRepository(repository), clock)
-  }
-
-  async function put(change: {
-    readonly repository: string
-    readonly branch: string
-    readonly path: string
-    readonly text: string
-    readonly message: string
-    readonly signal: AbortSignal
-  }): Promise<void> {
-    const {repository, branch, path, text, signal} = change
-    for (let tries = 1; ; tries++) {
-      const before = valueIfAny(await host.file({repository, path, ref: branch, signal}), clock)
-      if (before?.text === text) return
-      const look = await host.writeFile({...change, replaces: before?.sha})
-      if (look.kind === 'seen') return
-      if (look.kind !== 'failed' || tries === MOST_TRIES) valueOf(look, unseenRepository(repository), clock)
-      await sleep(TRY_AGAIN_MS * tries, undefined, {signal})
-    }
   }
 
   /** What was checked is what is proposed: an earlier attempt may have left something else on the branch. */
@@ -70,16 +45,37 @@ export function createProposer({host, clock}: {readonly host: RepositoryHost; re
       )
   }
 
-  const propose: ChangesPort['propose'] = async ({repository, key, description, written, signal}) => {
+  const check: ChangesPort['check'] = async ({repository, sha, title, summary, files, signal}) => {
+    const texts: ChangedText[] = []
+    for (const {path, text} of files) {
+      const before = valueIfAny(await host.file({repository, path, ref: sha, signal}), clock)
+      texts.push({path, before: before?.text, after: text})
+    }
+    const [fault] = faultsIn(texts, `${title}\n${summary}`)
+    return fault === undefined
+      ? writtenOf(texts, {author: 'rules', sha, title, summary})
+      : {kind: 'nothing', reason: fault}
+  }
+
+  const propose: ChangesPort['propose'] = async ({
+    repository,
+    key,
+    description,
+    written,
+    base: named,
+    signal,
+  }) => {
     const known = await proposed(repository, key, signal)
     if (known) return known
     const branch = branchOf(key)
     const missing = unseenRepository(repository)
-    const {defaultBranch: base} = valueOf(await host.repository({repository, signal}), missing, clock)
-    await begin(repository, branch, written.sha, signal)
+    const base = named ?? valueOf(await host.repository({repository, signal}), missing, clock).defaultBranch
+    await begin({repository, branch, sha: written.sha, signal})
     const title = visible(ellipsis(written.title, 72))
-    for (const {path, text} of written.files)
-      await put({repository, branch, path, text, message: `${title} (${path})`, signal})
+    for (const {path, text} of written.files) {
+      const edit: Edit = before => (before?.text === text ? undefined : text)
+      await write({repository, branch, path, message: `${title} (${path})`, edit, signal})
+    }
     await holdsOnly(written, repository, branch, signal)
     const body = bodyOf(description, written)
     const created = await host.createPullRequest({repository, title, body, head: branch, base, signal})
@@ -99,7 +95,7 @@ export function createProposer({host, clock}: {readonly host: RepositoryHost; re
     return {url: valueOf(created, missing, clock).url}
   }
 
-  return {proposed, propose, tell}
+  return {proposed, check, propose, tell}
 }
 
 function branchOf(key: string): string {
@@ -112,7 +108,7 @@ function toProposed({number, url, headSha}: PullRequest, branch: string): Propos
 }
 
 /** The words of others as plain words: nothing in them can ping, link or pretend. */
-function bodyOf(description: string, {summary, files, added, removed}: WrittenChange): string {
+function bodyOf(description: string, {author, summary, files, added, removed}: WrittenChange): string {
   return [
     plain(summary, 1_500),
     '',
@@ -120,6 +116,6 @@ function bodyOf(description: string, {summary, files, added, removed}: WrittenCh
     '',
     `${files.length === 1 ? '1 file' : `${files.length} files`}, +${added} −${removed}.`,
     '',
-    '_Written by a language model, checked by rules for size, places and secrets, read by nobody yet. It is a draft: review it as a stranger’s._',
+    `_Written by ${WRITERS[author]}, checked by rules for size, places and secrets, read by nobody yet. It is a draft: review it as a stranger’s._`,
   ].join('\n')
 }

@@ -5,9 +5,12 @@ import type {Llm, LlmAnswer, LlmRequest, Passage} from '../integrations/llm/llm.
 import type {Clock} from '../kernel/clock.ts'
 import {unseenRepository} from '../pipelines/commit-refs.ts'
 import type {NothingWritten, WantedChange, WrittenChange} from '../sdk/index.ts'
-import {faultsIn, linesChanged, MOST_FILES, MOST_LINES, refusePath} from './checks.ts'
+import type {Consult} from '../tools/consult.ts'
+import {faultsIn, MOST_FILES, MOST_LINES, refusePath, writtenOf} from './checks.ts'
 import {applyEdits} from './edits.ts'
 
+/** Whose model and tools it uses. */
+const AGENT = 'feature-dev'
 const PATHS_SHOWN = 300
 const FILES_SHOWN = 5
 /** Of all files together: the rest of a call is for the instructions and the answer. */
@@ -45,10 +48,12 @@ const SYSTEM = [
 export function createWriter({
   host,
   llm,
+  consult,
   clock,
 }: {
   readonly host: RepositoryHost
   readonly llm: Llm
+  readonly consult: Consult
   readonly clock: Clock
 }) {
   interface Sources {
@@ -121,8 +126,10 @@ export function createWriter({
         reason: 'There is no file to rewrite that a model may change and that is small enough.',
       }
 
+    const found = await consult({agent: AGENT, task: taskOf(wanted), signal: wanted.signal})
     const first = asking(wanted, [
       ...[...texts].map(([path, text]) => ({text, trusted: false, source: `the file ${path}`})),
+      ...found,
       {text: 'Write the change.', trusted: true},
     ])
     const said = await llm.object({...first, schema: answer, signal: wanted.signal})
@@ -163,17 +170,7 @@ export function createWriter({
       const {files, faults} = applyEdits(edits, inTree(texts, sources))
       const all = [...faults, ...(faults.length > 0 ? [] : faultsIn(files, `${title}\n${summary}`))]
       if (all.length > 0) return {kind: 'faulty', text: JSON.stringify(last.value), faults: all}
-      const changed = files.filter(({before, after}) => before !== after)
-      const lines = changed.map(linesChanged)
-      return {
-        kind: 'written',
-        sha: sources.sha,
-        title,
-        summary,
-        files: changed.map(({path, after}) => ({path, text: after})),
-        added: lines.reduce((sum, {added}) => sum + added, 0),
-        removed: lines.reduce((sum, {removed}) => sum + removed, 0),
-      }
+      return writtenOf(files, {author: 'model', sha: sources.sha, title, summary})
     }
   }
 }
@@ -186,28 +183,21 @@ function inTree(
   return new Map([...[...blobs.keys()].map(path => [path, ''] as const), ...texts])
 }
 
-function asking(
-  {kind, description, repository, path, issue}: WantedChange,
-  passages: readonly Passage[],
-): LlmRequest {
+function asking(wanted: WantedChange, passages: readonly Passage[]): LlmRequest {
+  return {
+    purpose: 'change',
+    agent: AGENT,
+    system: SYSTEM,
+    messages: [{role: 'user', passages: [{text: taskOf(wanted), trusted: true}, ...passages]}],
+    maxOutputTokens: ANSWER_TOKENS,
+  }
+}
+
+function taskOf({kind, description, repository, path, issue}: WantedChange): string {
   const what = kind === 'refactor' ? 'Rewrite without changing what it does' : 'Implement'
   const where = path === undefined ? '' : ` Where: ${path}.`
   const about = issue === undefined ? '' : ` It is about ${issue}.`
-  return {
-    purpose: 'change',
-    agent: 'feature-dev',
-    system: SYSTEM,
-    messages: [
-      {
-        role: 'user',
-        passages: [
-          {text: `${what}, in the repository ${repository}:${where}${about}\n${description}`, trusted: true},
-          ...passages,
-        ],
-      },
-    ],
-    maxOutputTokens: ANSWER_TOKENS,
-  }
+  return `${what}, in the repository ${repository}:${where}${about}\n${description}`
 }
 
 function nothing(said: Exclude<LlmAnswer<unknown>, {kind: 'answered'}>): NothingWritten {

@@ -1,7 +1,10 @@
 import type {Intent} from '../sdk/index.ts'
+import {readTasks, type TaskKind} from '../planning/tasks.ts'
+import {orderIn, type Order} from './orders.ts'
 
 /** Who would do it, roughly; the plan says it exactly. */
-export type TaskType = 'feature-dev' | 'code-review' | 'infrastructure' | 'cicd' | 'documentation'
+export const TASK_TYPES = ['feature-dev', 'code-review', 'infrastructure', 'cicd', 'documentation'] as const
+export type TaskType = (typeof TASK_TYPES)[number]
 
 /** What a message means, as far as it can be told from the message alone. */
 export interface Reading {
@@ -18,6 +21,8 @@ export interface Reading {
   readonly id: string | undefined
   /** Of a workflow's run. */
   readonly run: string | undefined
+  /** For something under way. `several`: there is more in the message than one order could say. */
+  readonly order: Order | 'several' | undefined
   readonly question: string | undefined
 }
 
@@ -37,6 +42,8 @@ const QUESTION =
 const STATUS_START = /^(?:status|progress|show|list|what'?s up)\b/i
 const STATUS_WORDS =
   /\b(?:status|state|progress|running|done|finished|complete|completed|deployed|shipped|live|up|down|failing|failed|broken|pending|waiting|waits|wait|approved|happening|going|queue|queued|locked|locks|healthy|latest|last|runs|deploys|deployments|approvals|doing)\b/i
+/** Something of ours by the beginning of its id. */
+const NAMED = /\b(?:run|command|request|approval|workflow) (?=[0-9a-f-]*\d)[0-9a-f-]{4,}\b/i
 /** Questions that take a look by an agent. */
 const LOOKS_INTO =
   /\b(?:healthy|down|slow|unreachable|broken)\b|^did (?:ci|the (?:tests?|build|pipeline))\b.*\b(?:pass|fail|go through)/i
@@ -72,6 +79,29 @@ const NOUNS: readonly (readonly [TaskType, RegExp])[] = [
   ['feature-dev', /\b(?:bug|feature|endpoint|issue)\b/i],
 ]
 
+/** Who carries out what the planner would make of it. */
+const CARRIERS: Readonly<Record<TaskKind, TaskType>> = {
+  implement: 'feature-dev',
+  refactor: 'feature-dev',
+  review: 'code-review',
+  analyse: 'code-review',
+  explain: 'code-review',
+  test: 'cicd',
+  validate: 'cicd',
+  deploy: 'cicd',
+  triage: 'cicd',
+  triage_issues: 'cicd',
+  rollback: 'infrastructure',
+  configure: 'infrastructure',
+  health: 'infrastructure',
+  heal: 'infrastructure',
+  diagnose: 'infrastructure',
+  docs: 'documentation',
+  readme: 'documentation',
+}
+/** What the rules of planning find to do in a text, whatever its names are here. */
+const plannedIn = (text: string) => readTasks(text, {targets: [], repositories: []}).map(({kind}) => kind)
+
 /**
  * What a message means, by rules over whole words. Pure and total. Only somebody who says so in so many words, at the
  * beginning, decides; a question about a decision is none.
@@ -90,6 +120,7 @@ export function interpret(text: string): Reading {
     reason: undefined,
     id,
     run,
+    order: undefined,
     question: undefined,
   }
   if (said === '') return base
@@ -105,8 +136,29 @@ export function interpret(text: string): Reading {
     }
   if (HELP.test(said) || HELP.test(wish)) return {...base, intent: 'general_query', confidence: 0.95}
   if (GREETING.test(said)) return {...base, intent: 'general_query', confidence: 0.8}
-  if (NEGATED.test(said))
+  // A word alone names no task.
+  const planned = base.wish.includes(' ') ? plannedIn(said) : []
+  const [first] = planned
+  const task: Partial<Reading> = {
+    intent: 'task_submission',
+    confidence: 0.8,
+    taskType: first && CARRIERS[first],
+    // What is stripped as a courtesy must not be what it hinges on.
+    wish: !first || plannedIn(base.wish).join() === planned.join() ? base.wish : said,
+  }
+  if (NEGATED.test(said)) {
+    if (first) return {...base, ...task}
     return {...base, confidence: 0.5, question: 'Then nothing happens. What would you like instead?'}
+  }
+  const order = orderIn(base.wish)
+  if (order === 'several')
+    return {
+      ...base,
+      confidence: 0.5,
+      order,
+      question: 'One thing at a time: say first what to do with what is under way, and the rest after that.',
+    }
+  if (order) return {...base, intent: 'task_submission', confidence: order.about === '' ? 0.5 : 0.9, order}
 
   if (QUESTION.test(said) && LOOKS_INTO.test(said))
     return {
@@ -116,11 +168,15 @@ export function interpret(text: string): Reading {
       taskType: /^did\b/i.test(said) ? 'cicd' : 'infrastructure',
     }
   const asks = QUESTION.test(said) || (said.endsWith('?') && QUESTION.test(wish))
-  if (STATUS_START.test(wish) || (asks && STATUS_WORDS.test(said)))
+  const names = id !== undefined || run !== undefined || NAMED.test(said)
+  if (STATUS_START.test(wish) || (asks && (names || STATUS_WORDS.test(said))))
     return {...base, intent: 'status_query', confidence: 0.9}
   if (run !== undefined && said === run) return {...base, intent: 'status_query', confidence: 0.9}
-  if (asks) return {...base, intent: 'general_query', confidence: 0.7}
-  return {...base, ...taskIn(base.wish)}
+  if (asks) return {...base, ...(first ? task : {intent: 'general_query' as const, confidence: 0.7})}
+  const reading = {...base, ...taskIn(base.wish)}
+  return first && reading.confidence < 0.8
+    ? {...reading, ...task}
+    : {...reading, ...(first ? {wish: task.wish ?? said} : {})}
 }
 
 /** Which task is wanted, and how sure that is. */

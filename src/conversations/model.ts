@@ -1,23 +1,16 @@
 import {z} from 'zod'
 import type {Llm, LlmAnswer, Passage} from '../integrations/llm/llm.ts'
 import {visible} from '../kernel/markdown.ts'
-import type {CommandSummary} from '../sdk/index.ts'
-import {SURE_ENOUGH, type Reading} from './interpret.ts'
+import {INTENTS, type CommandSummary} from '../sdk/index.ts'
+import {SURE_ENOUGH, TASK_TYPES, type Reading} from './interpret.ts'
 import type {StoredMessage} from './store.ts'
 
 /** What a model says about a message. It has no say in decisions, ids or the words of a task: those are the person's. */
 const opinion = z.object({
-  intent: z.enum([
-    'task_submission',
-    'status_query',
-    'clarification',
-    'approval_decision',
-    'general_query',
-    'unknown',
-  ]),
+  intent: z.enum(INTENTS),
   confidence: z.number().min(0).max(1),
   task_type: z
-    .enum(['feature-dev', 'code-review', 'infrastructure', 'cicd', 'documentation'])
+    .enum(TASK_TYPES)
     .nullish()
     .transform(type => type ?? undefined),
   needs_clarification: z.boolean().default(false),

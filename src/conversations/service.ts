@@ -1,7 +1,6 @@
 import type {Clock} from '../kernel/clock.ts'
 import type {Llm} from '../integrations/llm/llm.ts'
 import {AppError} from '../kernel/errors.ts'
-import type {Json} from '../kernel/json.ts'
 import {plain} from '../kernel/markdown.ts'
 import type {
   Actor,
@@ -17,10 +16,12 @@ import type {
 } from '../sdk/index.ts'
 import {interpret, SURE_ENOUGH, type Reading} from './interpret.ts'
 import {interpretWithModel, talkWithModel} from './model.ts'
+import {choose, commandFor, type Subject} from './orders.ts'
 import {statusOf, type StatusServices} from './status.ts'
 import type {Session, SessionStore, StoredMessage} from './store.ts'
 import {textOf} from './text.ts'
 import {nextMove, type Move, type Pending} from './turn.ts'
+import {subjectsOf, type UnderWayServices} from './under-way.ts'
 
 const HISTORY = 10
 const LISTED = 5
@@ -51,9 +52,23 @@ interface Turn {
 }
 
 /**
- * Conversations: what a person says, with what was asked before, becomes a plan to start, a look, a vote, an answer, or
- * a question. It does nothing by itself: a plan waits for its person's Start, a vote is judged by the request's own
- * policy. A message is answered once; said again, it has the same answer.
+ * Gives a slash command as a person who said the same in words: judged by its access rule, recorded as theirs and
+ * carried out as if it had been typed. The same correlation id again is the same command. @throws NOT_PERMITTED where
+ * it is not for them, INVALID_INPUT for options that it does not take.
+ */
+export type GiveCommand = (given: {
+  readonly actor: Actor
+  /** Of the message that says it. */
+  readonly correlationId: string
+  readonly command: string
+  readonly options: Readonly<Record<string, unknown>>
+}) => Promise<Reply>
+
+/**
+ * Conversations: what a person says, with what was asked before, becomes a plan to start, a look, a vote, an order for
+ * what is under way, an answer, or a question. It does nothing by itself: a plan waits for its person's Start, a vote is
+ * judged by the request's own policy, an order is a command of theirs. A message is answered once; said again, it has
+ * the same answer.
  */
 export function createConversations({
   store,
@@ -63,6 +78,8 @@ export function createConversations({
   planning,
   catalogue,
   status,
+  giveCommand,
+  commanding,
   llm,
   redact,
   clock,
@@ -75,7 +92,10 @@ export function createConversations({
   readonly approvals: Pick<ApprovalsPort, 'pending' | 'needsWords' | 'vote'>
   readonly planning: () => Pick<PlanningPort, 'propose' | 'start' | 'edit' | 'cancel'>
   readonly catalogue: () => Pick<CataloguePort, 'help' | 'commands'>
-  readonly status: () => StatusServices
+  readonly status: () => StatusServices & UnderWayServices
+  readonly giveCommand: GiveCommand
+  /** Who gives commands by what this actor says: their account in Discord, where we know it. */
+  readonly commanding: (actor: Actor) => Promise<Actor>
   readonly llm: Llm
   readonly redact: (text: string) => string
   readonly clock: Clock
@@ -125,6 +145,10 @@ export function createConversations({
           pending: undefined,
           task: move.draft,
         }
+      case 'find-subject':
+        return findSubject(move, message)
+      case 'give-order':
+        return giveOrder(move, message)
       case 'status':
         return {
           reply: await statusOf(move, {actor, signal}, status()),
@@ -171,6 +195,64 @@ export function createConversations({
           },
           pending: undefined,
         }
+    }
+  }
+
+  /** Which of what is under way they mean: carried out where it is plain, else asked. */
+  async function findSubject(
+    {order}: Extract<Move, {do: 'find-subject'}>,
+    message: SaidByPerson,
+  ): Promise<Outcome> {
+    const {verb, reason} = order
+    const subjects = await subjectsOf(verb, await commanding(message.actor), status())
+    const chosen = choose(order, subjects)
+    switch (chosen.kind) {
+      case 'one':
+        return giveOrder({do: 'give-order', verb, subject: chosen.subject, reason}, message)
+      case 'none':
+        return {
+          reply: {
+            state: 'other',
+            title: subjects.length === 0 ? `there is nothing to ${verb}` : 'nothing here is called that',
+            lines:
+              subjects.length === 0
+                ? ['`/workflow action:list` shows the last runs']
+                : [`what there is to ${verb}:`, ...listed(subjects.slice(0, LISTED))],
+          },
+          pending: undefined,
+        }
+      case 'some': {
+        const some = chosen.subjects.slice(0, LISTED)
+        const [only, ...others] = some
+        return {
+          reply: {
+            state: 'waiting',
+            title: others.length === 0 ? `${verb} this?` : `which one do you want to ${verb}?`,
+            lines: [
+              ...listed(some),
+              others.length === 0
+                ? `say yes, or \`${verb} ${shortOf(only)}\``
+                : `answer with its id${chosen.subjects.length > LISTED ? `; ${chosen.subjects.length - LISTED} more fit` : ''}`,
+            ],
+          },
+          pending: {kind: 'order', verb, reason: reason ?? null, subjects: some},
+          task: others.length === 0 ? only?.id : undefined,
+          suggestions:
+            others.length === 0 ? ['yes', 'no'] : some.map(subject => `${verb} ${shortOf(subject)}`),
+        }
+      }
+    }
+  }
+
+  async function giveOrder(
+    {verb, subject, reason}: Extract<Move, {do: 'give-order'}>,
+    {actor, correlationId}: SaidByPerson,
+  ): Promise<Outcome> {
+    const given = commandFor(verb, subject, reason)
+    return {
+      reply: await giveCommand({actor, correlationId, ...given}),
+      pending: undefined,
+      task: subject.id,
     }
   }
 
@@ -297,7 +379,8 @@ export function createConversations({
     const {pending} = session
     // An answer to a question of ours is put together with it by rules: the model need not guess.
     const answers = pending !== undefined && rules.confidence < SURE_ENOUGH
-    if (!llm.on || rules.confidence >= RULES_KNOW || answers) return {reading: rules, by: 'rules'}
+    const knows = rules.confidence >= RULES_KNOW || rules.order !== undefined
+    if (!llm.on || knows || answers) return {reading: rules, by: 'rules'}
     const {text, material = [], signal} = message
     const question = pending && 'question' in pending ? pending.question : undefined
     const reading = await interpretWithModel(llm, rules, {text, history, material, question, signal})
@@ -309,7 +392,7 @@ export function createConversations({
       const message = {...given, text: clean(given.text)}
       const session = await sessionFor(message)
       const before = await store.answerTo(session.id, message.correlationId)
-      if (before !== undefined) return before as unknown as Said
+      if (before) return before
       const history = await store.history(session.id, HISTORY)
       const {reading, by} = await understand(message, session, history)
       const move = nextMove(message.text, reading, session.pending)
@@ -329,7 +412,7 @@ export function createConversations({
         correlationId: message.correlationId,
         asked: redact(message.text),
         answered: redact(textOf(said.reply)),
-        said: said as unknown as Json,
+        said,
         pending: outcome.pending === 'keep' ? session.pending : outcome.pending,
       })
       return said
@@ -352,11 +435,22 @@ function intentOf(move: Move, reading: Reading, pending: Pending | undefined): S
   if (move.do === 'plan' && pending && move.description !== reading.wish) return 'clarification'
   if (move.do === 'drop' || move.do === 'start-plan' || move.do === 'cancel-plan' || move.do === 'edit-plan')
     return 'clarification'
+  if (move.do === 'find-subject') return 'task_submission'
+  if (move.do === 'give-order') return 'clarification'
   return reading.intent
 }
 
 function nameOf({id, title, level, requester}: ApprovalSummary): string {
   return `**${level}** ${plain(title, 80)} · by ${plain(requester, 40)} · \`${id.slice(0, 8)}…\``
+}
+
+function listed(subjects: readonly Subject[]): string[] {
+  return subjects.map(subject => `· ${plain(subject.title, 100)} · \`${shortOf(subject)}\``)
+}
+
+/** Of a command, its first characters; of a run, all of it. */
+function shortOf(subject: Subject | undefined): string {
+  return subject?.kind === 'command' ? subject.id.slice(0, 8) : (subject?.id ?? '')
 }
 
 /** A model's words are foreign words: no marks, no links, nobody named. */

@@ -1,7 +1,8 @@
 import {randomUUID} from 'node:crypto'
 import type {Pool} from 'pg'
-import type {Json} from '../kernel/json.ts'
 import {transaction} from '../platform/postgres.ts'
+import type {Said} from '../sdk/index.ts'
+import {readSaid} from './said.ts'
 import {pendingSchema, type Pending} from './turn.ts'
 
 export interface Session {
@@ -22,7 +23,7 @@ export interface Exchange {
   readonly correlationId: string
   readonly asked: string
   readonly answered: string
-  readonly said: Json
+  readonly said: Said
   readonly pending: Pending | undefined
 }
 
@@ -71,13 +72,13 @@ export function createSessionStore({pool}: {readonly pool: Pool}) {
     },
 
     /** What was answered to this message before; undefined when nothing was. */
-    async answerTo(session: string, correlationId: string): Promise<Json | undefined> {
-      const {rows} = await pool.query<{said: Json}>(
+    async answerTo(session: string, correlationId: string): Promise<Said | undefined> {
+      const {rows} = await pool.query<{said: unknown}>(
         `select metadata -> 'said' as said from chat_messages
          where session_id = $1 and correlation_id = $2 and role = 'assistant'`,
         [session, correlationId],
       )
-      return rows[0]?.said
+      return readSaid(rows[0]?.said)
     },
 
     /** Keeps both, and what we wait to hear; once for a message. */

@@ -1,6 +1,7 @@
 import {z} from 'zod'
 import type {MissingFact} from '../sdk/index.ts'
 import {agrees, declines, interpret, SURE_ENOUGH, type Reading} from './interpret.ts'
+import {meantBy, ORDER_VERBS, type Order, type OrderVerb, type Subject} from './orders.ts'
 
 /** What we asked a person, with what they had said before: their answer is put together with it. */
 export const pendingSchema = z.discriminatedUnion('kind', [
@@ -36,6 +37,22 @@ export const pendingSchema = z.discriminatedUnion('kind', [
   }),
   /** Whether a plan that was shown is to start. */
   z.object({kind: z.literal('plan'), draft: z.string()}),
+  /** Which of these an order is for; whether it is for that one, where it is one. */
+  z.object({
+    kind: z.literal('order'),
+    verb: z.enum(ORDER_VERBS),
+    reason: z.string().nullable(),
+    subjects: z
+      .array(
+        z.object({
+          kind: z.enum(['command', 'run']),
+          id: z.string(),
+          title: z.string(),
+          words: z.string(),
+        }),
+      )
+      .min(1),
+  }),
 ])
 export type Pending = z.output<typeof pendingSchema>
 
@@ -61,6 +78,14 @@ export type Move =
       readonly request: string
       readonly reason: string | undefined
     }
+  /** An order for something under way: what there is has to be looked at. */
+  | {readonly do: 'find-subject'; readonly order: Order}
+  | {
+      readonly do: 'give-order'
+      readonly verb: OrderVerb
+      readonly subject: Subject
+      readonly reason: string | undefined
+    }
   | {readonly do: 'start-plan'; readonly draft: string}
   | {readonly do: 'edit-plan'; readonly draft: string; readonly description: string}
   | {readonly do: 'cancel-plan'; readonly draft: string}
@@ -70,24 +95,33 @@ export type Move =
 
 /**
  * What a message comes to, given what we had asked. Pure. A decision needs the word and the request: named by its id,
- * or confirmed after we named it. Nothing else that anybody or any model says makes one.
+ * or confirmed after we named it; an order for something under way, its verb and a name that fits one thing alone, or a
+ * yes to that one. Nothing else that anybody or any model says makes either.
  */
 export function nextMove(text: string, reading: Reading, pending: Pending | undefined): Move {
-  const {decision, id, reason} = reading
+  const {decision, id, reason, order} = reading
   if (decision !== undefined)
     return id === undefined
       ? {do: 'find-request', decision, reason}
       : {do: 'vote', decision, request: id, reason}
-  if (pending) {
+  // "Stop" alone is an answer where something was asked.
+  const names = typeof order === 'object' && order.about !== ''
+  if (pending && (!names || pending.kind === 'words' || isAboutPlan(order, pending))) {
     const answered = answer(text, reading, pending)
     if (answered) return answered
   }
-  return fresh(text, reading)
+  return typeof order === 'object' ? {do: 'find-subject', order} : fresh(text, reading)
+}
+
+function isAboutPlan({verb, about}: Order, {kind}: Pending): boolean {
+  return kind === 'plan' && verb === 'stop' && /^(?:the |this |that |my )?(?:plan|draft)$/i.test(about)
 }
 
 /** What it comes to as an answer; undefined where it is about something else. */
 function answer(text: string, reading: Reading, pending: Pending): Move | undefined {
-  if (declines(text))
+  if (pending.kind === 'order' && /^cancel\b/i.test(text.trim()))
+    return {do: 'ask', question: `Say yes to ${pending.verb} it, or no to leave it as it is.`, pending}
+  if (declines(text) && !repeats(text, pending))
     return pending.kind === 'plan' ? {do: 'cancel-plan', draft: pending.draft} : {do: 'drop'}
   switch (pending.kind) {
     case 'which':
@@ -112,8 +146,20 @@ function answer(text: string, reading: Reading, pending: Pending): Move | undefi
       return isAside(reading)
         ? undefined
         : {do: 'vote', decision: pending.decision, request: pending.ballot, reason: text.trim()}
+    case 'order': {
+      // "The run" names one; "run the tests" asks for something else.
+      if (isTask(reading) && !/^(?:the|that|this|my|our|one)\b/i.test(text.trim())) return undefined
+      const {verb, subjects, reason} = pending
+      const {exact} = agrees(text) || repeats(text, pending) ? {exact: subjects} : meantBy(text, subjects)
+      const [subject, ...others] = exact
+      return subject && others.length === 0
+        ? {do: 'give-order', verb, subject, reason: reason ?? undefined}
+        : undefined
+    }
     case 'plan': {
       if (agrees(text)) return {do: 'start-plan', draft: pending.draft}
+      if (typeof reading.order === 'object' && isAboutPlan(reading.order, pending))
+        return {do: 'cancel-plan', draft: pending.draft}
       const [, description] =
         /^(?:edit(?: it)?|instead|rather|change it to)[\s,:]+(.{3,})$/is.exec(text.trim()) ?? []
       return description === undefined ? undefined : {do: 'edit-plan', draft: pending.draft, description}
@@ -131,6 +177,13 @@ function answer(text: string, reading: Reading, pending: Pending): Move | undefi
         : undefined
     }
   }
+}
+
+/** "Stop it" again, where we asked whether to stop it, is a yes. "Cancel" could be either. */
+function repeats(text: string, pending: Pending): boolean {
+  if (pending.kind !== 'order' || pending.subjects.length > 1) return false
+  const {order} = interpret(text)
+  return typeof order === 'object' && order.verb === pending.verb && order.about === ''
 }
 
 function fresh(text: string, reading: Reading): Move {
@@ -165,8 +218,12 @@ function isAside({intent, confidence}: Reading): boolean {
 }
 
 /** It says a whole task, so it is a new one rather than a word that was missing. */
-function isTaskOfItsOwn({intent, confidence, wish}: Reading): boolean {
-  return intent === 'task_submission' && confidence >= 0.8 && wish.split(' ').length >= 3
+function isTaskOfItsOwn(reading: Reading): boolean {
+  return isTask(reading) && reading.wish.split(' ').length >= 3
+}
+
+function isTask({intent, confidence}: Reading): boolean {
+  return intent === 'task_submission' && confidence >= 0.8
 }
 
 function withAnswer(description: string, missing: MissingFact, text: string): string {

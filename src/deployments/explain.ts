@@ -1,6 +1,8 @@
 import {freezeLine, type Guard} from '../access/guard.ts'
 import type {People} from '../access/people.ts'
 import type {Releases} from '../approvals/releases.ts'
+import {mixesOf} from '../approvals/decide.ts'
+import {keptOut} from '../approvals/operations.ts'
 import type {Requirement, Risk} from '../approvals/request.ts'
 import {requesterOf} from '../approvals/requester.ts'
 import type {Clock} from '../kernel/clock.ts'
@@ -34,7 +36,7 @@ export function createExplain({
   readonly clock: Clock
 }) {
   function whoLines(requirement: Requirement, asker: string | undefined): string[] {
-    const {approvers, roles, including, justification} = requirement
+    const {approvers, roles, justification} = requirement
     if (approvers === 0) return ['takes nobody’s approval']
     const holders = people.holding(roles).filter(({id}) => id !== asker)
     const names = holders
@@ -42,7 +44,11 @@ export function createExplain({
       .map(person => `${plain(person.id, 40)} (${plain(person.roles.join(', '), 60)})`)
     const more = holders.length - names.length
     return [
-      `takes ${approvers === 1 ? 'one approval' : `${approvers} approvals`} of ${plain(roles.join(', '), 200)}${including.length === 0 ? '' : `, one of them ${plain(including.join(' or '), 100)}`}${justification ? ', with a justification' : ''}`,
+      `takes ${approvers === 1 ? 'one approval' : `${approvers} approvals`} of ${plain(roles.join(', '), 200)}${mixesOf(
+        requirement,
+      )
+        .map(mix => `, one of them ${plain(mix.join(' or '), 100)}`)
+        .join('')}${justification ? ', with a justification' : ''}`,
       names.length === 0
         ? 'nobody but you could give it: an admin can add principals to signalbox.yaml'
         : `who could: ${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
@@ -57,12 +63,13 @@ export function createExplain({
         `what would ship can’t be read${look.kind === 'refused' ? `: ${plain(look.reason, 200)}` : ' right now'}`,
       ]
     const {sha} = look.value
-    const {verdict} = await releases.checksOf({repository, sha})
+    const {verdict, failing} = await releases.checksOf({repository, sha})
+    const reason = keptOut({operation: 'deploy', environment}, {sha, failing})
     const parts = Object.entries(boundOf(request, look.value)).map(
       ([what, value]) => `${plain(what, 30)} ${code(value, 60)}`,
     )
     return [
-      `tests ${{success: '✅', failure: '❌', pending: 'under way', unknown: 'not known'}[verdict]}${verdict === 'failure' && environment === 'production' ? ': this would be refused' : ''}`,
+      `tests ${{success: '✅', failure: '❌', pending: 'under way', unknown: 'not known'}[verdict]}${reason === undefined ? '' : `: this would be refused, ${plain(failing.join(', '), 120)}`}`,
       `would bind ${parts.join(', ')}`,
     ]
   }

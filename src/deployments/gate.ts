@@ -2,6 +2,7 @@ import {isDeepStrictEqual} from 'node:util'
 import type {Guard, GuardVerdict} from '../access/guard.ts'
 import type {People} from '../access/people.ts'
 import type {Approvals} from '../approvals/approvals.ts'
+import {keptOut, takesPassingChecks} from '../approvals/operations.ts'
 import type {Release, Releases} from '../approvals/releases.ts'
 import {requesterOf} from '../approvals/requester.ts'
 import type {ApprovalRequest, Bound, ReleaseCard, Requester, Risk} from '../approvals/request.ts'
@@ -70,13 +71,6 @@ export function createDeploymentGate(options: DeploymentGateOptions) {
     }
   }
 
-  /** Tests that fail keep a commit out of production, whoever agrees. */
-  function failingTests({environment}: DeploymentRequest, sha: string, checks: ReleaseCard['checks']) {
-    return environment === 'production' && checks === 'failure'
-      ? `The tests of ${sha.slice(0, 7)} fail, so it can’t go to production. Mend them, or ship another commit.`
-      : undefined
-  }
-
   /** What the look at a ref came to, where that was not a release. */
   function unread(look: Exclude<Awaited<ReturnType<Releases['at']>>, {kind: 'seen'}>): DeploymentEvent {
     const at = clock()
@@ -107,8 +101,8 @@ export function createDeploymentGate(options: DeploymentGateOptions) {
       if (look.kind !== 'seen') return unread(look)
       const {sha} = look.value
       const card = await releases.card({target, repository, workflow, sha})
-      const failing = failingTests(request, sha, card.checks)
-      if (failing !== undefined) return {type: 'gate-closed', at: clock(), reason: failing}
+      const reason = keptOut({operation: 'deploy', environment}, {sha, failing: card.failing ?? []})
+      if (reason !== undefined) return {type: 'gate-closed', at: clock(), reason}
       const channelId = await options.channelOf(correlationId)
       return {
         kind: 'release',
@@ -202,9 +196,10 @@ export function createDeploymentGate(options: DeploymentGateOptions) {
       if (look.kind !== 'seen') return unread(look)
       const release = look.value
       const {sha} = release
-      if (environment === 'production') {
-        const failing = failingTests(request, sha, (await releases.checksOf({repository, sha})).verdict)
-        if (failing !== undefined) return {type: 'gate-closed', at: clock(), reason: failing}
+      const deploy = {operation: 'deploy', environment}
+      if (takesPassingChecks(deploy)) {
+        const reason = keptOut(deploy, {sha, failing: (await releases.checksOf({repository, sha})).failing})
+        if (reason !== undefined) return {type: 'gate-closed', at: clock(), reason}
       }
       if (!isCommit(ref, sha)) return {release}
       try {

@@ -8,13 +8,14 @@ import type {Logger} from '../platform/logger.ts'
 import {transaction, type Db} from '../platform/postgres.ts'
 import type {QueueJob, Queues} from '../platform/queue.ts'
 import type {Pool} from 'pg'
-import {next, type DeploymentEvent, type Next} from './decide.ts'
-import {findRun} from './find-run.ts'
+import type {DeploymentEvent} from './decide.ts'
+import {createDispatchedRuns} from './dispatched-runs.ts'
 import type {DeploymentGate} from './gate.ts'
 import type {DeploymentLock} from './lock.ts'
 import {excerptOf, failingStep} from './log-excerpt.ts'
 import {closing, describe} from './message.ts'
 import type {DeploymentPhases} from './metrics.ts'
+import {next, type Next} from './next.ts'
 import {
   newDeployment,
   type DeploymentRequest,
@@ -29,8 +30,6 @@ export const DEPLOYMENTS_QUEUE = 'deployments'
 /** Webhooks that say a run moved, waiting to be looked at. */
 export const WEBHOOKS_QUEUE = 'webhooks'
 
-/** GitHub's clock and ours may differ this much when runs are looked up by their creation time. */
-const CLOCK_SKEW_MS = 60_000
 /** Looks in one go before the claim is given back, so a busy deployment does not keep others waiting. */
 const STEPS_PER_TICK = 20
 /** A sweep does not ask again for a look that it asked for so shortly before and that still waits. */
@@ -71,6 +70,7 @@ export type Deployments = ReturnType<typeof createDeployments>
 export function createDeployments(options: DeploymentsOptions) {
   const {pool, store, replies, invocations, codeHost, queues, notify, observeEnd, tellEnd, redact} = options
   const {lock, gate, phases, clock, log, leaseMs} = options
+  const runs = createDispatchedRuns({codeHost, clock, log})
 
   /** What commits with each change of a deployment: its message, and at the end the command's own end. */
   async function mirror(
@@ -188,7 +188,8 @@ export function createDeployments(options: DeploymentsOptions) {
       if (begun?.phase !== 'dispatching') return begun
       // A process that was frozen for a while must not dispatch in its sleep: whoever took over has seen to it.
       if (!(await store.renew(claimed, leaseMs))) return takenOver(claimed)
-      return record(claimed, await dispatch(begun))
+      const {request, dispatchRef: ref = request.ref} = begun
+      return record(claimed, await runs.dispatch(request.correlationId, {...request, ref}))
     }
     return record(claimed, await learn(state, step))
   }
@@ -241,29 +242,6 @@ export function createDeployments(options: DeploymentsOptions) {
     return undefined
   }
 
-  async function dispatch(state: DeploymentState): Promise<DeploymentEvent> {
-    const {repository, workflow, ref: asked, inputs} = state.request
-    const ref = state.dispatchRef ?? asked
-    const outcome = await codeHost.dispatch({repository, workflow, ref, inputs})
-    const at = clock()
-    switch (outcome.kind) {
-      case 'accepted':
-        return {type: 'dispatch-accepted', at, ...(outcome.run ? {run: outcome.run} : {})}
-      case 'refused':
-        return {type: 'dispatch-refused', at, reason: outcome.reason}
-      case 'slow-down':
-        return {type: 'slowed', at, until: outcome.until}
-      case 'not-sent':
-        return {type: 'dispatch-not-sent', at}
-      case 'unclear':
-        log.warn(
-          {deployment: state.request.correlationId, reason: outcome.reason},
-          'the answer to a dispatch was lost; looking for its run',
-        )
-        return {type: 'dispatch-unclear', at, cause: 'answer-lost'}
-    }
-  }
-
   async function learn(
     state: DeploymentState,
     step: Exclude<Next, {do: 'wait' | 'nothing' | 'dispatch' | 'inspect'}>,
@@ -277,12 +255,8 @@ export function createDeployments(options: DeploymentsOptions) {
       case 'locate':
         return locate(state)
       case 'observe': {
-        const look = await codeHost.run({repository, runId: state.run?.id ?? ''})
-        if (look.kind === 'seen')
-          return {type: 'run-observed', at: clock(), run: toRun(look.value), jobs: look.value.jobs}
-        if (look.kind === 'missing') return {type: 'run-hidden', at: clock()}
-        if (look.kind === 'refused') return {type: 'run-hidden', at: clock(), reason: look.reason}
-        return unseen(look)
+        const seen = await runs.look(repository, state.run?.id ?? '')
+        return 'type' in seen ? seen : {type: 'run-observed', at: clock(), run: toRun(seen), jobs: seen.jobs}
       }
       case 'read-log': {
         const look = await codeHost.jobLog({repository, jobId: step.job.id})
@@ -307,29 +281,14 @@ export function createDeployments(options: DeploymentsOptions) {
     }
   }
 
-  async function locate(state: DeploymentState): Promise<DeploymentEvent> {
-    const {repository, workflow, correlationId} = state.request
-    const since = (state.dispatchBeganAt ?? clock()) - CLOCK_SKEW_MS
-    const look = await codeHost.dispatchedRuns({repository, workflow, since})
-    if (look.kind !== 'seen') return unseen(look)
-    const {run, twins, bestGuess} = findRun(look.value, correlationId)
-    if (twins.length > 0)
-      log.error(
-        {deployment: correlationId, runs: twins.map(twin => twin.id)},
-        'more than one run carries this id',
-      )
+  async function locate({request, dispatchBeganAt}: DeploymentState): Promise<DeploymentEvent> {
+    const {repository, workflow, correlationId} = request
+    const since = dispatchBeganAt ?? clock()
+    const found = await runs.find(correlationId, {repository, workflow, since})
+    if ('type' in found) return found
+    const {run, bestGuess} = found
     if (run) return {type: 'run-found', at: clock(), run: toRun(run)}
     return {type: 'run-missing', at: clock(), ...(bestGuess ? {bestGuessUrl: bestGuess.url} : {})}
-  }
-
-  function unseen(
-    look:
-      | {readonly kind: 'missing' | 'refused' | 'failed'}
-      | {readonly kind: 'slow-down'; readonly until: number},
-  ): DeploymentEvent {
-    return look.kind === 'slow-down'
-      ? {type: 'slowed', at: clock(), until: look.until}
-      : {type: 'look-failed', at: clock()}
   }
 
   /** The tick carries the moment it was set for; superseded ones find nothing due and end at once. */

@@ -9,6 +9,11 @@ export interface ClaimedDeployment {
   readonly fence: number
 }
 
+// Whose next look nobody is at.
+const LEFT = `phase <> 'finished' and (lease_until is null or lease_until < now())`
+/** Whether there are deployments whose next look has come, however lately, with nobody at it. */
+export const DEPLOYMENTS_LEFT = `exists (select from deployments where ${LEFT} and next_tick_at <= now())`
+
 export type DeploymentStore = ReturnType<typeof createDeploymentStore>
 
 /** The record of deployments. A claim raises the fence; a commit under an older fence changes nothing. */
@@ -176,8 +181,7 @@ export function createDeploymentStore({pool}: {readonly pool: Pool}) {
       const {rows} = await pool.query<{id: string}>({
         name: 'deployments-overdue',
         text: `select id from deployments
-          where phase <> 'finished' and next_tick_at < now() - make_interval(secs => $1::float8 / 1000)
-            and (lease_until is null or lease_until < now())
+          where ${LEFT} and next_tick_at < now() - make_interval(secs => $1::float8 / 1000)
           order by next_tick_at limit $2`,
         values: [graceMs, limit],
       })

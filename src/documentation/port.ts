@@ -1,6 +1,6 @@
-import {setTimeout as sleep} from 'node:timers/promises'
+import {createProposals} from '../proposals/proposals.ts'
 import {valueIfAny, valueOf} from '../integrations/github/look.ts'
-import type {PullRequest, RepositoryHost} from '../integrations/github/repository-host.ts'
+import type {RepositoryHost} from '../integrations/github/repository-host.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {AppError} from '../kernel/errors.ts'
 import {redactText} from '../platform/redact.ts'
@@ -19,9 +19,6 @@ const BODY =
 /** Also what a workflow's step may answer, with room to spare. */
 const LARGEST = 60_000
 const READ_AT_ONCE = 5
-/** Documents written at the same time meet on one branch: who comes second reads again. */
-const MOST_TRIES = 6
-const TRY_AGAIN_MS = 150
 
 const FILES: Readonly<Record<DocumentKind, string>> = {
   api_reference: `${FOLDER}/api-reference.md`,
@@ -42,6 +39,8 @@ export function createDocumentation({
     return host
   }
 
+  const proposals = () => createProposals({host: github(), clock})
+
   async function defaultBranch(repository: string, signal: AbortSignal): Promise<string> {
     const look = await github().repository({repository, signal})
     return valueOf(look, unseen(repository), clock).defaultBranch
@@ -49,30 +48,6 @@ export function createDocumentation({
 
   async function textAt(repository: string, path: string, ref: string, signal: AbortSignal) {
     return valueIfAny(await github().file({repository, path, ref, signal}), clock)
-  }
-
-  /** Our open proposal, if there is one. */
-  async function proposal(repository: string, signal: AbortSignal): Promise<PullRequest | undefined> {
-    const look = await github().openPullRequests({repository, signal})
-    return valueOf(look, unseen(repository), clock).find(
-      ({headRef, headRepository}) =>
-        headRef.startsWith(BRANCH) && headRepository?.toLowerCase() === repository.toLowerCase(),
-    )
-  }
-
-  /** The branch that the proposal stands on. A new one begins at the default branch's newest commit and is named after it. */
-  async function branchOf(repository: string, base: string, signal: AbortSignal): Promise<string> {
-    const open = await proposal(repository, signal)
-    if (open) return open.headRef
-    const tip = await github().branchHead({repository, branch: base, signal})
-    const sha = valueOf(tip, `${repository} has no branch ${base}.`, clock)
-    const branch = `${BRANCH}${sha.slice(0, 12)}`
-    const created = await github().createRef({repository, ref: `refs/heads/${branch}`, sha, signal})
-    if (created.kind === 'seen') return branch
-    // Another document of the same moment may have begun it, or this one before the answer was lost.
-    const there = await github().branchHead({repository, branch, signal})
-    if (there.kind !== 'seen') valueOf(created, unseen(repository), clock)
-    return branch
   }
 
   async function propose(
@@ -89,46 +64,16 @@ export function createDocumentation({
         'INVALID_INPUT',
         'The document would hold a secret from the sources. Take it out there first.',
       )
-    const base = await defaultBranch(repository, signal)
-    if ((await textAt(repository, path, base, signal))?.text === text) return undefined
-    const branch = await branchOf(repository, base, signal)
-    await put({repository, branch, path, text, message, signal})
-    return {url: await pullRequest(repository, branch, base, signal), files: [path]}
-  }
-
-  async function put(change: {
-    readonly repository: string
-    readonly branch: string
-    readonly path: string
-    readonly text: string
-    readonly message: string
-    readonly signal: AbortSignal
-  }): Promise<void> {
-    const {repository, branch, path, text, signal} = change
-    for (let tries = 1; ; tries++) {
-      const before = await textAt(repository, path, branch, signal)
-      if (before?.text === text) return
-      const look = await github().writeFile({...change, replaces: before?.sha})
-      if (look.kind === 'seen') return
-      if (look.kind !== 'failed' || tries === MOST_TRIES) valueOf(look, unseen(repository), clock)
-      await sleep(TRY_AGAIN_MS * tries, undefined, {signal})
-    }
-  }
-
-  async function pullRequest(
-    repository: string,
-    head: string,
-    base: string,
-    signal: AbortSignal,
-  ): Promise<string> {
-    const open = await proposal(repository, signal)
-    if (open) return open.url
-    const change = {repository, title: TITLE, body: BODY, head, base, signal}
-    const created = await github().createPullRequest(change)
-    if (created.kind === 'seen') return created.value.url
-    // Somebody was faster, or the answer to our own request was lost.
-    const meanwhile = await proposal(repository, signal)
-    return meanwhile?.url ?? valueOf<PullRequest>(created, unseen(repository), clock).url
+    const kept = await proposals().keep({
+      repository,
+      prefix: BRANCH,
+      title: TITLE,
+      body: BODY,
+      edits: new Map([[path, before => (before?.text === text ? undefined : text)]]),
+      message: () => message,
+      signal,
+    })
+    return kept && {url: kept.pull.url, files: kept.files}
   }
 
   return {
@@ -173,7 +118,7 @@ export function createDocumentation({
       const base = await defaultBranch(repository, signal)
       const readme = await textAt(repository, 'README.md', base, signal)
       if (!readme) throw new AppError('NOT_FOUND', `${repository} has no README.md.`)
-      const open = (await proposal(repository, signal))?.headRef
+      const open = (await proposals().find({repository, prefix: BRANCH, base, signal}))?.headRef
       const known = await Promise.all(
         (Object.keys(FILES) as DocumentKind[]).map(async kind => {
           const path = FILES[kind]

@@ -29,16 +29,19 @@ export type EvaluationStore = ReturnType<typeof createEvaluationStore>
 /** Commits become visible a moment after their time: what ended that much earlier than the last one seen is looked for, too. */
 const OVERLAP = `interval '2 minutes'`
 
+const DUE = `from workflow_state s left join evaluations e using (workflow_id)
+  where s.completed_at > (select coalesce(max(completed_at), '-infinity') - ${OVERLAP} from evaluations)
+    and s.definition is not null and e.version is distinct from s.version`
+/** Whether there are runs that ended, or ended again, and were not evaluated since. */
+export const EVALUATIONS_DUE = `exists (select ${DUE})`
+
 export function createEvaluationStore({pool}: {readonly pool: Pool}) {
   return {
     /** Runs that ended, or ended again, and were not evaluated since; those that ended first, first. */
     async due(limit: number): Promise<readonly string[]> {
       const {rows} = await pool.query<{id: string}>({
         name: 'evaluations-due',
-        text: `select s.workflow_id as id from workflow_state s left join evaluations e using (workflow_id)
-          where s.completed_at > (select coalesce(max(completed_at), '-infinity') - ${OVERLAP} from evaluations)
-            and s.definition is not null and e.version is distinct from s.version
-          order by s.completed_at limit $1`,
+        text: `select s.workflow_id as id ${DUE} order by s.completed_at limit $1`,
         values: [limit],
       })
       return rows.map(({id}) => id)

@@ -1,7 +1,9 @@
 import {Counter, Gauge, Histogram, type Registry} from 'prom-client'
+import {boundedLabel} from '../platform/scrape.ts'
 import {EVENT_TYPES} from './event.ts'
 
 const TYPES: ReadonlySet<string> = new Set(EVENT_TYPES)
+const NAME = /^[a-z][a-z0-9_-]{0,39}$/i
 const NAMES_AT_MOST = 100
 
 export type EventMetrics = ReturnType<typeof createEventMetrics>
@@ -9,6 +11,7 @@ export type EventMetrics = ReturnType<typeof createEventMetrics>
 /** The bus's metrics. Label values are closed sets: unknown event types and surplus names count as `other`. */
 export function createEventMetrics(registry: Registry) {
   const registers = [registry]
+  const nameLabel = boundedLabel(NAMES_AT_MOST)
   const asked = ['source_agent', 'target_agent'] as const
   return {
     emitted: new Counter({
@@ -72,17 +75,6 @@ export function createEventMetrics(registry: Registry) {
       registers,
     }),
     eventType: (type: string): string => (TYPES.has(type) ? type : 'other'),
-    agentName: boundedNames(NAMES_AT_MOST),
-  }
-}
-
-/** Lets the first so many distinct well-formed names pass: ids come from outside, time series are for ever. */
-function boundedNames(limit: number): (name: string) => string {
-  const known = new Set<string>()
-  return name => {
-    if (known.has(name)) return name
-    if (known.size >= limit || !/^[a-z][a-z0-9_-]{0,39}$/i.test(name)) return 'other'
-    known.add(name)
-    return name
+    agentName: (name: string): string => (NAME.test(name) ? nameLabel(name) : 'other'),
   }
 }

@@ -80,6 +80,8 @@ export function postgresRelay(databaseUrl: string, pulse: RelayPulse, clock: Clo
 
 /** How long an answer of the server about our registration, or a tidied inbox, counts as fresh. */
 const FRESH_MS = 500
+/** The same for an inbox in which nothing was found since. */
+const EMPTY_FRESH_MS = 5_000
 
 /**
  * A backend whose heartbeats are overheard: nothing else tells from outside that a Relay lost its server. The Relay
@@ -95,9 +97,11 @@ function watched(
   return options => {
     const backend = create(options)
     const heartbeat = backend.heartbeat.bind(backend)
+    const readInbox = backend.readInbox.bind(backend)
     const trimInbox = backend.trimInbox.bind(backend)
     let aliveAt = -Infinity
     let trimmed = {at: -Infinity, backlog: 0}
+    let foundAt = -Infinity
     backend.heartbeat = async (nodeId, leaseMs) => {
       const askedAt = clock()
       if (askedAt - aliveAt < FRESH_MS) return true
@@ -112,9 +116,15 @@ function watched(
         throw error
       }
     }
+    backend.readInbox = async (...inbox) => {
+      const batch = await readInbox(...inbox)
+      if (batch.entries.length > 0) foundAt = clock()
+      return batch
+    }
     backend.trimInbox = async (...inbox) => {
       const askedAt = clock()
-      if (askedAt - trimmed.at >= FRESH_MS) trimmed = {at: askedAt, backlog: await trimInbox(...inbox)}
+      const freshMs = foundAt >= trimmed.at ? FRESH_MS : EMPTY_FRESH_MS
+      if (askedAt - trimmed.at >= freshMs) trimmed = {at: askedAt, backlog: await trimInbox(...inbox)}
       return trimmed.backlog
     }
     return backend

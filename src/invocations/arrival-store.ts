@@ -24,6 +24,9 @@ const NOTE = `
   on conflict (interaction_id) do nothing
   returning set_config('synchronous_commit', 'off', true)`
 
+/** Whether there are any whose person may have to be told. */
+export const ARRIVALS_OPEN = 'exists (select from arrivals where token is not null)'
+
 // One whose command was recorded is the echo of a second delivery.
 const GIVE_UP = `
   update arrivals set given_up_at = coalesce(given_up_at, now()),

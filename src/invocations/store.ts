@@ -55,6 +55,10 @@ const RECORD = `
   )
   select r.id, j.outbox_id from recorded r join jobs j on (j.data ->> 'id')::uuid = r.id`
 
+const UNFINISHED = `status in ('queued', 'running')`
+/** Whether there are commands that wait or are worked at, however fresh. */
+export const INVOCATIONS_UNFINISHED = `exists (select from invocations where ${UNFINISHED})`
+
 // The claim that makes a repeated job harmless: whatever has ended, or is carried on elsewhere, is not given out.
 // It need not outlive a crash of the database: the job would be given out again, and claimed again. So nobody waits
 // for the disk. `ended_at is null` rather than the status, or the planner would walk all of `invocations_open`.
@@ -180,6 +184,17 @@ export function createInvocationStore({
       return rows[0] && {command: rows[0].command, status: how.status, tookMs: rows[0].took_ms}
     },
 
+    /** What its message says until it ends; what was said at its end stays. Answers whether it goes on. */
+    async show(id: string, view: Reply): Promise<boolean> {
+      const {rowCount} = await pool.query({
+        name: 'invocations-show',
+        text: `with live as (select id from invocations where id = $1 and ended_at is null for share)
+          update replies r set view = $2, version = version + 1, changed_at = now() from live where r.id = live.id`,
+        values: [id, JSON.stringify(view)],
+      })
+      return rowCount === 1
+    },
+
     async followWithin(db: Db, id: string): Promise<boolean> {
       const {rowCount} = await db.query(
         `update invocations set status = 'following' where id = $1 and ended_at is null and status <> 'following'`,
@@ -197,6 +212,17 @@ export function createInvocationStore({
       return rows.length === 1 && rows[0] ? withOpenOptions(toInvocation(rows[0]), openSeal) : undefined
     },
 
+    /** How it stands and what it came to; undefined for one that there is not. */
+    async outcomeOf(
+      id: string,
+    ): Promise<{readonly status: Invocation['status']; readonly result: unknown} | undefined> {
+      const {rows} = await pool.query<{status: Invocation['status']; result: unknown}>(
+        'select status, result from invocations where id = $1',
+        [id],
+      )
+      return rows[0]
+    },
+
     /** Commands of before `before` that no process and no other record has brought to an end, oldest first. */
     async unfinished(query: {readonly after: Date; readonly before: Date; readonly limit: number}): Promise<
       readonly {
@@ -209,7 +235,7 @@ export function createInvocationStore({
       const {rows} = await pool.query<{id: string; agent: string; action: string; createdAt: Date}>({
         name: 'invocations-unfinished',
         text: `select id, agent, action, created_at as "createdAt" from invocations
-          where status in ('queued', 'running') and created_at > $1 and created_at < $2
+          where ${UNFINISHED} and created_at > $1 and created_at < $2
           order by created_at limit $3`,
         values: [query.after, query.before, query.limit],
       })

@@ -85,6 +85,10 @@ export interface LockView {
 const HISTORY_ROWS = 100_000
 const SWEEP_RESOURCES = 500
 
+/** Whether leases have run out, or anybody waits who may have fallen silent or be in a circle. */
+export const LOCKS_RESTLESS = `exists (select from resource_locks where expires_at <= clock_timestamp())
+  or exists (select from lock_waiters)`
+
 export type LockStore = ReturnType<typeof createLockStore>
 
 /** The SQL of locks. Claim, release and renewal are one statement, hence one round trip, each. */

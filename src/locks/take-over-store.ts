@@ -32,6 +32,16 @@ interface AskRow {
 
 const COLUMNS = 'id, resource_id, fence, owner, holder_id, asker, reason, answer_by'
 
+const DUE = `from (
+    select id, answer_by, exists (
+      select from resource_locks l
+      where l.resource_id = t.resource_id and l.fence = t.fence and l.owner_token is not null
+    ) as held
+    from lock_take_overs t where status = 'asked'
+  ) as asks where (answer_by <= now() or not held)`
+/** Whether there are asks whose time is up, or about a hold that has ended. */
+export const TAKE_OVERS_DUE = `exists (select ${DUE})`
+
 export type TakeOverStore = ReturnType<typeof createTakeOverStore>
 
 /** The SQL of asks. An ask ends once: whoever ends it first decides how. */
@@ -85,13 +95,7 @@ export function createTakeOverStore({pool}: {readonly pool: Pool}) {
     /** Those whose time is up, and those about a hold that has ended. */
     async due(limit: number): Promise<readonly {readonly id: string; readonly how: 'unanswered' | 'gone'}[]> {
       const {rows} = await pool.query<{id: string; how: 'unanswered' | 'gone'}>(
-        `select id, case when held then 'unanswered' else 'gone' end as how from (
-           select id, answer_by, exists (
-             select from resource_locks l
-             where l.resource_id = t.resource_id and l.fence = t.fence and l.owner_token is not null
-           ) as held
-           from lock_take_overs t where status = 'asked'
-         ) as asks where answer_by <= now() or not held limit $1`,
+        `select id, case when held then 'unanswered' else 'gone' end as how ${DUE} limit $1`,
         [limit],
       )
       return rows

@@ -89,10 +89,16 @@ const ANNOUNCE = `
   )
   select pg_notify('${NOTICES_CHANNEL}', '') from notice`
 
+const DUE = `state = 'waiting' and due_at <= now() and (lease_until is null or lease_until < now())`
+const HELD_DUE = `state = 'held' and look_at <= now()`
+/** Whether something is due that nobody is at, or anything held is to be judged. */
+export const NOTICES_DUE = `exists (select from notice_deliveries where ${DUE})
+  or exists (select from notice_deliveries where ${HELD_DUE})`
+
 const CLAIM = `
   with next as (
     select notice_id, channel, fence from notice_deliveries d
-    where channel = $1 and state = 'waiting' and due_at <= now() and (lease_until is null or lease_until < now())
+    where channel = $1 and ${DUE}
       and not exists (
         select from notice_deliveries before
         where before.story = d.story and before.channel = d.channel and before.seq < d.seq
@@ -198,11 +204,10 @@ export function createNoticeStore({pool}: {readonly pool: Pool}) {
       const {rows} = await pool.query<{channels: readonly ChannelName[]; held: boolean}>({
         name: 'notices-due',
         text: `select array(
-            select name from unnest($1::text[]) as name where exists (
-              select from notice_deliveries
-              where channel = name and state = 'waiting' and due_at <= now() and (lease_until is null or lease_until < now()))
+            select name from unnest($1::text[]) as name
+            where exists (select from notice_deliveries where channel = name and ${DUE})
           ) as channels,
-          exists (select from notice_deliveries where state = 'held' and look_at <= now()) as held`,
+          exists (select from notice_deliveries where ${HELD_DUE}) as held`,
         values: [channels],
       })
       return rows[0] ?? {channels: [], held: false}
@@ -235,7 +240,7 @@ export function createNoticeStore({pool}: {readonly pool: Pool}) {
           name: 'notices-held',
           text: `with stories as (
               select story from notice_stories where story in (
-                select story from notice_deliveries where state = 'held' and look_at <= now() order by look_at limit $1)
+                select story from notice_deliveries where ${HELD_DUE} order by look_at limit $1)
               for update skip locked)
             select n.story, n.seq, n.event, d.channel, d.state, d.failures, d.due_at, d.held_until,
               d.look_at::text, now()

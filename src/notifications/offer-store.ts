@@ -2,6 +2,10 @@ import type {Pool} from 'pg'
 import type {Db} from '../platform/postgres.ts'
 import type {AfterOffer, NewOffer} from '../sdk/index.ts'
 
+const OVER = 'settled_at is null and (press is not null or expires_at <= now())'
+/** Whether there are some that are over and whose message does not say so yet. */
+export const OFFERS_OVER = `exists (select from offers where ${OVER})`
+
 export type OfferStore = ReturnType<typeof createOfferStore>
 
 export function createOfferStore({pool}: {readonly pool: Pool}) {
@@ -30,8 +34,7 @@ export function createOfferStore({pool}: {readonly pool: Pool}) {
     /** Those that are over and whose message does not say so yet, the oldest first. */
     async over(limit: number): Promise<readonly string[]> {
       const {rows} = await pool.query<{id: string}>(
-        `select id from offers where settled_at is null and (press is not null or expires_at <= now())
-         order by expires_at limit $1`,
+        `select id from offers where ${OVER} order by expires_at limit $1`,
         [limit],
       )
       return rows.map(({id}) => id)
@@ -41,7 +44,7 @@ export function createOfferStore({pool}: {readonly pool: Pool}) {
     async settle(db: Db, id: string): Promise<AfterOffer | undefined> {
       const {rows} = await db.query<{after: AfterOffer}>(
         `update offers set settled_at = now()
-         where id = $1 and settled_at is null and (press is not null or expires_at <= now())
+         where id = $1 and ${OVER}
          returning case when press is null then lapsed else taken end as after`,
         [id],
       )

@@ -34,6 +34,12 @@ export interface Delivered {
   readonly retryAfterMs?: number
 }
 
+// Whose wish nobody is at work on.
+const LEFT = `undeliverable is null and (delivered_version < version or closing_state = 'wanted')
+  and (lease_until is null or lease_until < now())`
+/** Whether there are messages whose wish nobody is at work on, however fresh it is. */
+export const REPLIES_LEFT = `exists (select from replies where ${LEFT})`
+
 export type ReplyStore = ReturnType<typeof createReplyStore>
 
 export function createReplyStore({pool}: {readonly pool: Pool}) {
@@ -115,9 +121,7 @@ export function createReplyStore({pool}: {readonly pool: Pool}) {
       const {rows} = await pool.query<{id: string}>({
         name: 'replies-overdue',
         text: `select id from replies
-          where undeliverable is null and (delivered_version < version or closing_state = 'wanted')
-            and changed_at < now() - make_interval(secs => $1::float8 / 1000)
-            and (lease_until is null or lease_until < now())
+          where ${LEFT} and changed_at < now() - make_interval(secs => $1::float8 / 1000)
           order by changed_at limit $2`,
         values: [graceMs, limit],
       })

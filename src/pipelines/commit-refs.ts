@@ -35,7 +35,7 @@ export function createCommitRefs({
 }
 
 export function unseenRepository(repository: string): string {
-  return `${repository} was not found, or our token can’t see it.`
+  return `${repository} was not found, or our token can’t see it. Check the name, and what the token reaches.`
 }
 
 function tagOf(sha: string): string {

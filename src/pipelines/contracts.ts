@@ -1,3 +1,4 @@
+import {createProposals, type Edit} from '../proposals/proposals.ts'
 import type {Look} from '../integrations/github/code-host.ts'
 import type {RepositoryHost} from '../integrations/github/repository-host.ts'
 import type {Clock} from '../kernel/clock.ts'
@@ -5,7 +6,6 @@ import {AppError} from '../kernel/errors.ts'
 import type {ContractBreach, ContractProposal, WorkflowContract} from '../sdk/index.ts'
 import {checkContract, type ContractExpectation, type ContractFault} from './contract.ts'
 import {notConfigured} from './port.ts'
-import {createProposals} from './proposal.ts'
 
 /** A workflow that we start, and what we send it. */
 export interface ContractSubject extends ContractExpectation {
@@ -19,7 +19,8 @@ export interface ContractSubject extends ContractExpectation {
 
 export type Contracts = ReturnType<typeof createContracts>
 
-const BRANCH = 'signalbox/workflow-contract'
+/** Ours alone; what follows is the commit that the branch began at. */
+const BRANCH = 'signalbox/workflow-contract-'
 const TITLE = 'Let Signalbox start the workflows'
 const BODY =
   'Adds what Signalbox needs to start these workflows and to find their runs again. All other lines stay as they are. Signalbox keeps this branch up to date; close it to begin anew.'
@@ -113,16 +114,26 @@ export function createContracts({
         'INVALID_INPUT',
         `There is no workflow ${id}; there is ${subjects.map(subject => subject.id).join(', ') || 'none'}.`,
       )
-    const files = new Map(
+    const edits = new Map(
       subjects
         .filter(subject => subject.repository === repository)
-        .map(({workflow}) => [pathOf(workflow), (text: string) => mended(repository, workflow, text)]),
+        .map(({workflow}): [string, Edit] => [
+          pathOf(workflow),
+          before => before && mended(repository, workflow, before.text),
+        ]),
     )
-    const edits = {repository, branch: BRANCH, title: TITLE, body: BODY, files, signal}
-    const proposal = await createProposals({host: github(), clock}).propose(edits).catch(withGrants)
-    if (!proposal) return undefined
-    const {pull, opened, files: changed} = proposal
-    return {repository, number: pull.number, url: pull.url, opened, files: changed}
+    const kept = await createProposals({host: github(), clock})
+      .keep({
+        ...{repository, edits, signal},
+        prefix: BRANCH,
+        title: TITLE,
+        body: BODY,
+        message: path => `${TITLE} (${path})`,
+      })
+      .catch(withGrants)
+    if (!kept) return undefined
+    const {pull, opened, files} = kept
+    return {repository, number: pull.number, url: pull.url, opened, files}
   }
 
   /** By what each target that starts this file sends. */

@@ -1,9 +1,11 @@
 import {assess} from '../approvals/risk.ts'
 import type {Json} from '../kernel/json.ts'
+import {visible} from '../kernel/markdown.ts'
 import type {AgentDefinition, DraftedWorkflow, DraftStep, Planned} from '../sdk/index.ts'
 import type {StepDefinition, WorkflowDefinition} from '../sdk/workflow.ts'
 import {emit} from './kinds.ts'
 import type {Emission, Place, Stop, Target} from './steps.ts'
+import {targetFor} from './targets.ts'
 import type {Task} from './tasks.ts'
 
 /** So many things one description may ask for. */
@@ -41,14 +43,15 @@ interface End {
  * The workflow that carries the tasks out, with the gates, locks and checks that they take: those are never left to
  * whoever read the words. A text of the description becomes input of the run, so that nothing in it is an expression.
  */
-export function build(tasks: readonly Task[], surroundings: Surroundings): Built {
-  if (tasks.length > MOST_TASKS)
+export function build(asked: readonly Task[], surroundings: Surroundings): Built {
+  if (asked.length > MOST_TASKS)
     return {
       kind: 'refused',
       reasons: [
-        `That is ${tasks.length} things at once; ${MOST_TASKS} is the most for one plan. Ask in parts.`,
+        `That is ${asked.length} things at once; ${MOST_TASKS} is the most for one plan. Ask in parts.`,
       ],
     }
+  const tasks = ofOneRepository(asked, surroundings)
   const steps: StepDefinition[] = []
   const shown: DraftStep[] = []
   const input: Record<string, Json> = {}
@@ -76,7 +79,7 @@ export function build(tasks: readonly Task[], surroundings: Surroundings): Built
           ? []
           : [agent]
     steps.push({...step, name: name ?? about.title})
-    shown.push({id, ...about, agents, action: action ?? workflow, needs})
+    shown.push({id, ...about, agents, action: action ?? workflow, needs, reads: readBy(step)})
   }
 
   /** Stops the run where a step that others wait for did not go well. */
@@ -115,6 +118,10 @@ export function build(tasks: readonly Task[], surroundings: Surroundings): Built
       heads,
       risk: context => void risks.push(assess(context)),
     }
+    if (task.unheard !== undefined)
+      notes.add(
+        `Nothing of this plan does “${visible(task.unheard).slice(0, 120)}”: say it in other words if it should.`,
+      )
     const emission: Emission | Stop = emit(task, where, surroundings)
     if ('stop' in emission) return emission.stop
     const proven = emission.proof !== undefined && awaited.has(place)
@@ -147,6 +154,26 @@ export function build(tasks: readonly Task[], surroundings: Surroundings): Built
       risk: {level: risk.level, reasons: risk.level === 'low' ? [] : risk.reasons},
     },
   }
+}
+
+/** The steps that its values are taken from; a text of a person is input of the run and so none of its values. */
+function readBy({with: values = {}}: StepDefinition): readonly string[] {
+  const found = JSON.stringify(values).matchAll(/\bsteps\.(\w+)\.output\b/g)
+  return [...new Set([...found].flatMap(([, id]) => id ?? []))]
+}
+
+/** A pull request that is shipped is one of the repository that its target ships, also where it is reviewed before. */
+function ofOneRepository(tasks: readonly Task[], surroundings: Surroundings): readonly Task[] {
+  const homes = new Map<number, string>()
+  for (const {kind, facts} of tasks) {
+    if (kind !== 'deploy' || facts.pull === undefined || facts.repository !== undefined) continue
+    const target = targetFor(facts, surroundings)
+    if (!('stop' in target)) homes.set(facts.pull, target.repository)
+  }
+  return tasks.map(task => {
+    const repository = task.facts.repository ?? homes.get(task.facts.pull ?? 0)
+    return repository === undefined ? task : {...task, facts: {...task.facts, repository}}
+  })
 }
 
 /** Who does something in a workflow, in the order of its steps; looks that change nothing are not counted. */

@@ -224,6 +224,12 @@ const EMIT: Readonly<Record<TaskKind, (task: Task, place: Place, house: Surround
     const gate = place.idFor('approve_configure')
     const id = place.idFor('configure')
     const value = place.text(`${id}_value`, variable.value)
+    // What is in the value names no issue.
+    const ticket = variable.value.includes(facts.issue ?? variable.value) ? undefined : facts.issue
+    if (ticket === undefined)
+      place.note(
+        'Setting a variable takes a change ticket where it takes an approval: name it, such as OPS-12.',
+      )
     place.risk({operation: 'update_config', environment, resource: 'infrastructure'})
     place.add(
       {
@@ -235,6 +241,7 @@ const EMIT: Readonly<Record<TaskKind, (task: Task, place: Place, house: Surround
           operation: 'update_config',
           environment,
           resource: 'infrastructure',
+          ...(ticket === undefined ? {} : {ticket}),
           details: {repository, name: variable.name, value},
         },
       },
@@ -274,7 +281,11 @@ const EMIT: Readonly<Record<TaskKind, (task: Task, place: Place, house: Surround
     place.risk({operation: 'deploy', environment, resource: 'infrastructure'})
     return startWorkflow(
       'self-healing',
-      {environment, ...(target ? {target: target.name} : {})},
+      {
+        environment,
+        ...(target ? {target: target.name} : {}),
+        ...(facts.issue === undefined ? {} : {ticket: facts.issue}),
+      },
       {id: place.idFor('heal'), title: `find and fix what is wrong with ${target?.name ?? environment}`},
       place,
       house,

@@ -13,6 +13,7 @@ import type {
   PlanningRequest,
   Proposed,
 } from '../sdk/index.ts'
+import {askedFor} from '../workflows/follower-store.ts'
 import type {Followers} from '../workflows/followers.ts'
 import type {LaunchDefinition} from '../workflows/launch.ts'
 import type {Built} from './build.ts'
@@ -120,7 +121,7 @@ export function createPlanning({
       input,
       correlationId,
       sourceId: `draft ${id}`,
-      metadata: {requester: asker.name, draft: id},
+      metadata: {...askedFor(asker), draft: id},
     })
     await store.began(id, run.id)
     return run.id

@@ -28,6 +28,12 @@ interface DraftRow {
 const COLUMNS = `id, asked_for, owner, asker, description, plan, definition, input, run_id, expires_at,
   case when status = 'waiting' and expires_at <= now() then 'expired' else status end as status`
 
+const UNSTARTED = `status = 'started' and run_id is null`
+const OVER = `settled_at is null and (status <> 'waiting' or expires_at <= now())`
+/** Whether there are drafts that were started and have no run, or that do not wait any more and do not say so yet. */
+export const DRAFTS_DUE = `exists (select from drafts where ${UNSTARTED})
+  or exists (select from drafts where ${OVER})`
+
 export type DraftStore = ReturnType<typeof createDraftStore>
 
 /** The SQL of drafts. Each is decided about once, by one order. */
@@ -96,7 +102,7 @@ export function createDraftStore({pool}: {readonly pool: Pool}) {
       const {rows} = await pool.query<DraftRow>({
         name: 'drafts-unstarted',
         text: `select ${COLUMNS} from drafts
-          where status = 'started' and run_id is null and created_at < now() - make_interval(secs => $1::float8 / 1000)
+          where ${UNSTARTED} and created_at < now() - make_interval(secs => $1::float8 / 1000)
           order by created_at limit $2`,
         values: [graceMs, limit],
       })
@@ -108,7 +114,7 @@ export function createDraftStore({pool}: {readonly pool: Pool}) {
       const {rows} = await pool.query<{id: string}>({
         name: 'drafts-over',
         text: `select id from drafts
-          where settled_at is null and (status <> 'waiting' or expires_at <= now()) order by expires_at limit $1`,
+          where ${OVER} order by expires_at limit $1`,
         values: [limit],
       })
       return rows.map(({id}) => id)
@@ -118,7 +124,7 @@ export function createDraftStore({pool}: {readonly pool: Pool}) {
     async settle(db: Db, id: string): Promise<StoredDraft | undefined> {
       const {rows} = await db.query<DraftRow>(
         `update drafts set settled_at = now(), status = case when status = 'waiting' then 'expired' else status end
-         where id = $1 and settled_at is null and (status <> 'waiting' or expires_at <= now())
+         where id = $1 and ${OVER}
          returning ${COLUMNS}`,
         [id],
       )

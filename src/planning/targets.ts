@@ -2,8 +2,11 @@ import type {EnvironmentName, Facts} from './facts.ts'
 import type {Surroundings} from './build.ts'
 import {question, refused, type Stop, type Target} from './steps.ts'
 
-/** The one target that is meant, or the question which. */
-export function targetFor({target: name, environment}: Facts, {targets}: Surroundings): Target | Stop {
+/** The one target that is meant, or the question which. A pull request goes where its repository ships to. */
+export function targetFor(
+  {target: name, environment, pull, repository}: Facts,
+  {targets, repositoryOf}: Pick<Surroundings, 'targets' | 'repositoryOf'>,
+): Target | Stop {
   const listed = (some: readonly Target[]) => some.map(one => `${one.name} (${one.environment})`).join(', ')
   if (targets.length === 0)
     return refused('No target is configured here. An operator can add one to signalbox.yaml.')
@@ -17,6 +20,11 @@ export function targetFor({target: name, environment}: Facts, {targets}: Surroun
   const there = targets.filter(one => environment === undefined || one.environment === environment)
   const [only, ...others] = there
   if (only && others.length === 0) return only
+  if (only && pull !== undefined) {
+    const its = repositoryOf(repository)
+    const [own, ...more] = there.filter(one => one.repository === its)
+    if (own && more.length === 0) return own
+  }
   return only
     ? question(`Which target is meant: ${listed(there)}?`, 'target')
     : question(`No target ships to ${environment ?? ''}. Which is meant: ${listed(targets)}?`, 'target')

@@ -1,5 +1,6 @@
 import {clausesOf, type Clause} from './clauses.ts'
 import {factsIn, type Facts, type KnownNames} from './facts.ts'
+import {withoutSlips} from './wording.ts'
 
 /** What can be asked for. */
 export const TASK_KINDS = [
@@ -31,10 +32,16 @@ export interface Task {
   readonly facts: Facts
   /** Places in the list of those it waits for: all smaller than its own. */
   readonly after: readonly number[]
+  /** What was said before it and asks for nothing known here. */
+  readonly unheard?: string | undefined
 }
 
 /** Changes what people use: only the asker's own words can ask for it. */
 export const WEIGHTY: ReadonlySet<TaskKind> = new Set(['deploy', 'rollback', 'configure', 'heal'])
+
+/** Fewer are a greeting, or no sentence. */
+const FEWEST_WORDS = 4
+const WRITES: ReadonlySet<TaskKind> = new Set(['implement', 'refactor'])
 
 interface Recognition {
   readonly kind: TaskKind
@@ -42,6 +49,11 @@ interface Recognition {
 }
 
 const ENVIRONMENT = '(?:production|prod|live|staging|stage|preprod|development|dev)'
+/** What is not named but can be ill. */
+const PLACE = `(?:${ENVIRONMENT}|(?:web)?site|server|app|service|system)`
+const DOCUMENTS =
+  '(?:docs?|documentation|guides?|manual|reference|runbook|handbook|changelog|release notes|wiki|tutorial)'
+const PULLS = '(?:review|code|prs?|pull requests?|diff|changes|#\\d+)'
 const RUNS =
   '(?:tests?|test suite|suite|pipelines?|ci|builds?|lint(?:er|ing)?|e2e|checks?|end[- ]to[- ]end|workflows?|nightly)'
 
@@ -51,7 +63,10 @@ const HEADS: readonly Recognition[] = [
     kind: 'triage_issues',
     pattern: /^(?:triage|label|sort|prioriti[sz]e|groom)\b.{0,40}\b(?:issues|backlog|tickets)\b/,
   },
-  {kind: 'rollback', pattern: /^(?:roll(?:ing)? ?back|rollback|go back to|restore)\b/},
+  {
+    kind: 'rollback',
+    pattern: /^(?:roll(?:ing)? ?back|rollback|go back to|restore|roll (?:\S+ ){1,4}?back)\b/,
+  },
   {
     kind: 'rollback',
     pattern: new RegExp(`^revert(?:ing)?\\b.*\\b(?:deploy(?:ment)?|release|${ENVIRONMENT})\\b`),
@@ -73,19 +88,41 @@ const HEADS: readonly Recognition[] = [
   {
     kind: 'diagnose',
     pattern:
-      /^(?:diagnose|investigate|debug|troubleshoot|figure out why|find out (?:why|what)|look into|why (?:is|are|does|did))\b/,
+      /^(?:the |our )*[\w-]+(?: [\w-]+)? (?:is|are|seems|looks)(?: to be)?(?: \w+)? (?:down|unreachable|unresponsive|offline|not (?:responding|reachable))\b/,
+  },
+  {
+    kind: 'diagnose',
+    pattern: new RegExp(
+      `^(?:the |our )*${PLACE} (?:is|are|seems|looks)(?: to be)?(?: [a-z]+)? (?:broken|slow|dead|gone|failing|not working)\\b`,
+    ),
+  },
+  {
+    kind: 'diagnose',
+    pattern: new RegExp(
+      `^(?:something|sth|there)(?:'s| is| seems)?(?: something| a problem| an issue)?(?: to be)? ?(?:wrong|off|broken|strange|weird|odd)? (?:with|in|on) (?:the |our )*${PLACE}\\b`,
+    ),
+  },
+  {
+    kind: 'diagnose',
+    pattern:
+      /^(?:diagnose|investigate|debug|troubleshoot|(?:figure|find) out (?:why|what)|look into|why (?:is|are|does|did))\b/,
   },
   {
     kind: 'readme',
-    pattern: /^(?:update|write|refresh|regenerate|improve|fix|add|create|revise|bring)\b.*\breadme\b/,
+    pattern:
+      /^(?:update|write|refresh|regenerate|improve|fix|add|create|revise|bring)\b.*\breadme\b|^(?:the |our |my )*readme (?:needs?|lacks?|misses|is|should|must|has)\b/,
   },
   {
     kind: 'docs',
-    pattern:
-      /^(?:update|write|refresh|(?:re)?generate|improve|add|create|revise|publish|bring|prepare|draft)\b.*\b(?:docs?|documentation|guides?|manual|reference|runbook)\b/,
+    pattern: new RegExp(
+      `^(?:update|write|refresh|(?:re)?generate|improve|add|create|revise|publish|bring|prepare|draft)\\b.*\\b${DOCUMENTS}\\b|^(?:the |our |my )*${DOCUMENTS} (?:needs?|lacks?|misses|miss|is|are|should|must|has|have)\\b`,
+    ),
   },
   {kind: 'docs', pattern: /^document\b/},
-  {kind: 'explain', pattern: /^(?:explain|describe|summari[sz]e|walk me through|what does)\b/},
+  {
+    kind: 'explain',
+    pattern: /^(?:explain|describe|summari[sz]e|walk me through|what does|how (?:does|do)\b.*\bwork)\b/,
+  },
   {
     kind: 'analyse',
     pattern: /^(?:(?:run|do) (?:a |the )?static analysis|statically analy[sz]e|analy[sz]e|scan|audit)\b/,
@@ -93,7 +130,9 @@ const HEADS: readonly Recognition[] = [
   {kind: 'review', pattern: /^(?:re-?review|review|code[- ]review|look over|proofread|inspect)\b/},
   {
     kind: 'review',
-    pattern: /^(?:do|give|have|check|look at)\b.*\b(?:review|code|pr|pull request|diff|changes)\b/,
+    pattern: new RegExp(
+      `^(?:do|make|perform|give|have|check|(?:(?:take|have|get) an? (?:\\w+ )?)?look (?:at|through|over))\\b.*(?:\\b|(?=#))${PULLS}\\b`,
+    ),
   },
   {
     kind: 'validate',
@@ -103,18 +142,20 @@ const HEADS: readonly Recognition[] = [
   {
     kind: 'health',
     pattern: new RegExp(
-      `^(?:check|verify|look|test|is|are|how|see|make sure|confirm|monitor|watch|run|do|what)\\b.*\\b(?:health(?:y|check)?|up|down|alive|well|ok|okay|smoke|uptime|status|doing|responding|answers?|${ENVIRONMENT})\\b`,
+      `^(?:check|verify|look|test|is|are|how|see|make sure|confirm|monitor|watch|run|do|what)\\b.*\\b(?:health(?:y|check)?|up|down|alive|well|ok|okay|smoke|uptime|status|doing|responding|answers?|reachable|available|${ENVIRONMENT})\\b`,
     ),
   },
   {kind: 'health', pattern: /^(?:health[- ]?check|smoke[- ]?test|verify)\b/},
   {
     kind: 'test',
-    pattern: new RegExp(`^(?:re-?run|run|execute|start|kick off|trigger|launch|do)\\b.*\\b${RUNS}\\b`),
+    pattern: new RegExp(
+      `^(?:re-?run|run|execute|re-?start|start|repeat|re-?build|kick off|re-?trigger|trigger|launch|do)\\b.*\\b${RUNS}\\b`,
+    ),
   },
   {
     kind: 'test',
     pattern:
-      /^(?:re-?test|test|lint|build)(?:ing)?\b(?=\s+(?:#|prs?\b|pull|it\b|the (?:branch|pr|pull|change|fix|code|result)|branch\b|main\b|everything\b)|$)/,
+      /^(?:re-?test|test|lint|build)(?:ing)?\b(?=\s+(?:#|prs?\b|pull|it\b|the (?:main|master|branch|pr|pull|change|fix|code|result)|branch\b|main\b|everything\b)|$)/,
   },
   {
     kind: 'configure',
@@ -124,7 +165,10 @@ const HEADS: readonly Recognition[] = [
     kind: 'configure',
     pattern: /^(?:set|configure|change|update)\b.*\b(?:variable|config(?:uration)? value|env var)\b/,
   },
-  {kind: 'deploy', pattern: /^(?:re-?deploy|deploy|ship|release|roll ?out|promote|launch)(?:ing)?\b/},
+  {
+    kind: 'deploy',
+    pattern: /^(?:re-?deploy|deploy|ship|release|roll ?out|roll (?:\S+ ){1,4}?out|promote|launch)(?:ing)?\b/,
+  },
   {
     kind: 'deploy',
     pattern: new RegExp(
@@ -139,9 +183,15 @@ const HEADS: readonly Recognition[] = [
   {
     kind: 'implement',
     pattern:
-      /^(?:implement|build|add|create|fix|develop|write|make|change|support|introduce|upgrade|bump|code|remove|replace|migrate|port|improve|update|integrate|handle|solve|resolve|repair|work on|enable|allow|extend|correct|patch|adjust|convert|optimi[sz]e|speed up|reduce|move|delete|drop|set up)\b/,
+      /^(?:implement|build|add|create|fix|develop|write|make|change|support|introduce|upgrade|bump|code|remove|replace|migrate|port|improve|update|integrate|handle|solve|resolve|repair|work on|get rid of|enable|allow|extend|correct|patch|adjust|convert|optimi[sz]e|speed up|reduce|move|delete|drop|set up)\b/,
   },
+  {kind: 'implement', pattern: /^(?:get|have) (?:an?|some|another|the (?:ability|option|possibility))\b/},
 ]
+
+const EXCEPTS = /\b(?:not|never|except|anything but)\b|n't\b/i
+/** A clause that says what is not wanted. */
+const UNWANTED =
+  /^(?:do not|don'?t|never(?: mind)?|not|no|no need (?:to|for)|forget(?: about)?|instead of|rather than|without|leave out)\b/
 
 /** What a clause says that is or has been done, as conditions do: `the tests pass`, `it is reviewed`. */
 const STATEMENTS: readonly Recognition[] = [
@@ -201,19 +251,33 @@ const PRECEDES: Readonly<Partial<Record<TaskKind, ReadonlySet<TaskKind>>>> = {
  * somebody called something, and asks for nothing. `given` is known where the description does not say it.
  */
 export function readTasks(description: string, known: KnownNames, given: Facts = {}): readonly Task[] {
-  const everywhere = {...given, ...factsIn(description, known)}
+  const text = withoutSlips(description)
+  const clauses = clausesOf(text, bare => headOf(HEADS, bare) !== undefined)
+  // Where something is not wanted is no place for what is.
+  const wanted = clauses.filter(clause => !isUnwanted(clause)).map(clause => clause.text)
+  const {target = given.target, environment = given.environment} = factsIn(wanted.join(' '), known)
+  const everywhere = {...given, ...factsIn(text, known), target, environment}
   const tasks: Task[] = []
   /** Places of the tasks of the stage under way, and of the one before it. */
   let stage: number[] = []
   let before: number[] = []
   let stray = ''
 
-  for (const clause of clausesOf(description, bare => headOf(HEADS, bare) !== undefined)) {
-    const kind = kindOf(clause, tasks.at(-1)?.kind)
+  for (const clause of clauses) {
+    const last = tasks.at(-1)
+    const unwanted = isUnwanted(clause)
+    const kind = unwanted ? undefined : kindOf(impersonal(clause, known), last?.kind)
+    // "Ship it, but not to production" leaves open what is meant: nobody guesses that.
+    if (kind !== undefined && WEIGHTY.has(kind) && EXCEPTS.test(clause.bare)) return []
     if (kind === undefined) {
-      const last = tasks.at(-1)
+      // What should be left alone is for whoever writes to know; nobody else could do anything about it.
+      if (unwanted && !(last && WRITES.has(last.kind))) continue
       if (last) tasks[tasks.length - 1] = extended(last, clause, known)
       else stray = `${stray} ${clause.text}`.trim()
+      continue
+    }
+    if (last?.kind === kind && !clause.states && saysNoMore(clause, kind, known)) {
+      tasks[tasks.length - 1] = extended(last, clause, known)
       continue
     }
     const mentioned = clause.states ? tasks.findIndex(task => task.kind === kind) : -1
@@ -225,14 +289,34 @@ export function readTasks(description: string, known: KnownNames, given: Facts =
       stage.push(mentioned)
       continue
     }
+    // What stood before it may say what it is about.
     const words = `${stray} ${clause.text}`.trim()
+    const unheard = stray.split(/\s+/).length >= FEWEST_WORDS && !WRITES.has(kind) ? stray : undefined
     stray = ''
     const facts = {...factsIn(words, known)}
     const natural = stage.filter(place => PRECEDES[tasks[place]?.kind as TaskKind]?.has(kind))
-    tasks.push({kind, words, facts, after: [...new Set([...before, ...natural])].sort((a, b) => a - b)})
+    const after = [...new Set([...before, ...natural])].sort((a, b) => a - b)
+    tasks.push({kind, words, facts, after, ...(unheard === undefined ? {} : {unheard})})
     stage.push(tasks.length - 1)
   }
   return withReviews(tasks.map(task => ({...task, facts: inherited(task, everywhere, tasks)})))
+}
+
+function isUnwanted({bare, states}: Clause): boolean {
+  return !states && UNWANTED.test(bare.toLowerCase())
+}
+
+/** "Client is down" is said of a target, so that rules need not know their names. */
+function impersonal(clause: Clause, {targets}: KnownNames): Clause {
+  const subject = /^(?:the |our )*([\w-]+)(?= (?:is|seems|looks)\b)/i
+  const name = subject.exec(clause.bare)?.[1]?.toLowerCase()
+  const known = targets.some(target => [target.name, target.service].some(one => one.toLowerCase() === name))
+  return known ? {...clause, bare: clause.bare.replace(subject, 'service')} : clause
+}
+
+/** The same thing said again, in other words: "staging is down, find out what is wrong". */
+function saysNoMore({text}: Clause, kind: TaskKind, known: KnownNames): boolean {
+  return !WRITES.has(kind) && Object.keys(factsIn(text, known)).length === 0
 }
 
 function kindOf({text, bare, states}: Clause, previous: TaskKind | undefined): TaskKind | undefined {
@@ -282,9 +366,7 @@ function inherited({kind, facts, after}: Task, everywhere: Facts, tasks: readonl
 /** What is written is looked over, unless the description says how. */
 function withReviews(tasks: readonly Task[]): readonly Task[] {
   const reviewed = tasks.some(({kind}) => kind === 'review')
-  const writes = tasks.flatMap(({kind}, place) =>
-    kind === 'implement' || kind === 'refactor' ? [place] : [],
-  )
+  const writes = tasks.flatMap(({kind}, place) => (WRITES.has(kind) ? [place] : []))
   if (reviewed || writes.length === 0) return tasks
   // Behind all that is written first, so that what waits for that waits for the review too.
   const last = Math.max(...writes)

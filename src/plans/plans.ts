@@ -10,6 +10,7 @@ import type {RepositoryHost} from '../integrations/github/repository-host.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {AppError, toError} from '../kernel/errors.ts'
 import type {ReplyStore} from '../notifications/store.ts'
+import {unseenRepository} from '../pipelines/commit-refs.ts'
 import type {Logger} from '../platform/logger.ts'
 import {transaction, type Db} from '../platform/postgres.ts'
 import type {Actor, PlanOrder, PlansPort, PlanSummary} from '../sdk/index.ts'
@@ -231,7 +232,7 @@ export function createPlans(options: PlansOptions): Plans {
       repository: record.repository,
       since: record.createdAt - CLOCK_SKEW_MS,
     })
-    const issues = valueOf(seen, `${record.repository} is not there, or the token may not see it.`, clock)
+    const issues = valueOf(seen, unseenRepository(record.repository), clock)
     await fold(record.id, {type: 'observed', issues}, undefined)
   }
 
@@ -250,12 +251,8 @@ export function createPlans(options: PlansOptions): Plans {
       const place = {day, repository, label, channelId}
       let known = await store.known(correlationId, place)
       if (!known) {
-        const missing = `${repository} is not there, or the token may not see it.`
-        const {items, complete} = valueOf(
-          await host().openIssues({repository, label, signal}),
-          missing,
-          clock,
-        )
+        const seen = await host().openIssues({repository, label, signal})
+        const {items, complete} = valueOf(seen, unseenRepository(repository), clock)
         if (items.length === 0)
           throw new AppError('NOT_FOUND', `No open issue of ${repository} has the label ${label}.`)
         const record: PlanRecord = {

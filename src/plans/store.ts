@@ -36,6 +36,11 @@ interface PlanRow {
 const COLUMNS = `id, to_char(day, 'YYYY-MM-DD') as day, repository, label, channel_id, requester, state, thread, thread_id,
   created_at`
 
+const THREADLESS = `thread = 'wanted' and created_at > now() - interval '1 day'`
+const DUE = `status = 'in_progress' and look_at <= now()`
+/** Whether there are plans whose thread nobody has seen to, or that are to be looked at. */
+export const PLANS_DUE = `exists (select from plans where ${THREADLESS}) or exists (select from plans where ${DUE})`
+
 export type PlanStore = ReturnType<typeof createPlanStore>
 
 /** The SQL of plans. Facts are folded in under the row's lock, one after the other. */
@@ -135,7 +140,7 @@ export function createPlanStore({pool}: {readonly pool: Pool}) {
       const {rows} = await pool.query<PlanRow>({
         name: 'plans-without-thread',
         text: `select ${COLUMNS} from plans
-          where thread = 'wanted' and created_at > now() - interval '1 day' order by created_at limit $1`,
+          where ${THREADLESS} order by created_at limit $1`,
         values: [limit],
       })
       return rows.map(toRecord)
@@ -147,7 +152,7 @@ export function createPlanStore({pool}: {readonly pool: Pool}) {
         name: 'plans-claim-due',
         text: `update plans set look_at = now() + make_interval(secs => $1::float8 / 1000)
           where id in (
-            select id from plans where status = 'in_progress' and look_at <= now()
+            select id from plans where ${DUE}
             order by look_at limit $2 for update skip locked)
           returning ${COLUMNS}`,
         values: [forMs, limit],

@@ -60,7 +60,8 @@ export function createPool({
 
 /** Lets what a client is given in one turn leave in one write: beside statements this short, the system call counts. */
 function writeTogether(client: pg.PoolClient): void {
-  const {stream} = (client as unknown as {readonly connection: {readonly stream: Duplex}}).connection
+  // Its types leave the connection out.
+  const {stream} = (client as pg.PoolClient & {readonly connection: {readonly stream: Duplex}}).connection
   const query = client.query.bind(client) as (...given: readonly unknown[]) => unknown
   client.query = ((...given: readonly unknown[]) => {
     stream.cork()
@@ -84,9 +85,12 @@ export async function transaction<T>(
   const waiting: (() => void)[] = []
   let broken: Error | undefined
   try {
-    await client.query('begin')
+    // It leaves with the work's first statement, which is carried out behind it.
+    const begun = client.query('begin')
+    begun.catch(() => undefined)
     afterwards.set(client, waiting)
     const result = await work(client)
+    await begun
     await client.query('commit')
     for (const tell of waiting) tell()
     return result

@@ -42,7 +42,10 @@ export interface PostgresBackendOptions {
   readonly onError: (error: Error) => void
 }
 
-/** All queues and workers of the process share one pool and one LISTEN connection, however many there are. */
+/**
+ * All queues and workers of the process share one pool and one LISTEN connection, however many there are. BullMQ's types
+ * know connections of Redis only, and no pool where Postgres takes one: hence the casts.
+ */
 export function postgresBackend({databaseUrl, poolMax, onError}: PostgresBackendOptions): QueueBackend {
   const pool = createPool({
     connectionString: databaseUrl,

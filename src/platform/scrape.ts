@@ -8,3 +8,15 @@ export function inTimeForScrape<T>(answer: Promise<T>): Promise<T | undefined> {
   })
   return Promise.race([answer.catch(() => undefined), late]).finally(() => clearTimeout(timer))
 }
+
+/**
+ * Keeps a label's values few: the first so many distinct ones are themselves, whatever comes later is `other`. Values
+ * come from outside, and time series are for ever.
+ */
+export function boundedLabel(most: number): (value: string) => string {
+  const known = new Set<string>()
+  return value => {
+    if (known.size < most) known.add(value)
+    return known.has(value) ? value : 'other'
+  }
+}

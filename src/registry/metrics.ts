@@ -1,4 +1,5 @@
 import {Counter, Gauge, Histogram, type Registry as PrometheusRegistry} from 'prom-client'
+import {boundedLabel, inTimeForScrape} from '../platform/scrape.ts'
 import {AGENT_STATUSES} from './agent.ts'
 import type {Census} from './store.ts'
 
@@ -8,7 +9,6 @@ export type Lookup = 'list' | 'get' | 'search' | 'query' | 'resolve'
 
 /** Agents and capabilities with a label value of their own; whoever comes later shares `other`. */
 const MAX_LABELS = 1_000
-const CENSUS_WITHIN_MS = 2_000
 
 /** The registry's metrics. Gauges are asked of the database at each scrape; when it is away they are absent, not old. */
 export function createRegistryMetrics({
@@ -19,13 +19,13 @@ export function createRegistryMetrics({
   readonly census: () => Promise<Census>
 }) {
   const registers = [register]
-  const agentLabel = boundedLabel()
-  const capabilityLabel = boundedLabel()
+  const agentLabel = boundedLabel(MAX_LABELS)
+  const capabilityLabel = boundedLabel(MAX_LABELS)
 
   // Both gauges of one scrape share the answer.
   let asked: Promise<Census | undefined> | undefined
   const ask = () =>
-    (asked ??= within(census(), CENSUS_WITHIN_MS).finally(() => setImmediate(() => (asked = undefined))))
+    (asked ??= inTimeForScrape(census()).finally(() => setImmediate(() => (asked = undefined))))
 
   new Gauge({
     name: 'agent_registry_agents_total',
@@ -89,19 +89,4 @@ export function createRegistryMetrics({
       lookupDuration.observe({lookup}, seconds)
     },
   }
-}
-
-function boundedLabel(): (value: string) => string {
-  const known = new Set<string>()
-  return value => {
-    if (known.size < MAX_LABELS) known.add(value)
-    return known.has(value) ? value : 'other'
-  }
-}
-
-/** What came of it, or undefined when it failed or took too long. */
-function within<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>(resolve => (timer = setTimeout(() => resolve(undefined), ms)))
-  return Promise.race([work.catch(() => undefined), late]).finally(() => clearTimeout(timer))
 }

@@ -89,6 +89,10 @@ const settle = (which: 'one' | 'all') => `
   )
   select agent_id, was, now_is, pg_notify('${REGISTRY_CHANNEL}', agent_id) from due`
 
+/** Whether what was announced of some agent is not what its leases say. */
+export const AGENTS_UNSETTLED = `exists (
+  select from agent_registry a join agent_presence p using (agent_id) where a.status <> p.status)`
+
 const FORGET = `
   with lapsed as (
     delete from agent_instances where lease_expires_at < now() - make_interval(secs => $1::float8 / 1000)

@@ -17,6 +17,18 @@ const SUPERSEDED = `exists (
   select from deployments own join deployments d on d.target = own.target and d.ended_at > own.ended_at
   where own.id = r.id and d.run_id is not null)`
 
+const DUE = `from releases r
+  where r.phase in ('shipping', 'verifying', 'deciding', 'promoting', 'rolling-back')
+    and (r.lease_until is null or r.lease_until < now())
+    and case r.phase
+      when 'shipping' then exists (select from invocations i where i.id = r.id and i.ended_at is not null)
+      when 'deciding' then r.expires_at <= now() or ${SUPERSEDED}
+      when 'verifying' then true
+      else not exists (select from invocations i where i.id = r.follow_up and i.ended_at is null)
+    end`
+/** Whether there are releases for which there is something to do, with nobody at it. */
+export const RELEASES_DUE = `exists (select ${DUE})`
+
 export type ReleaseStore = ReturnType<typeof createReleaseStore>
 
 /** The record of releases, which is kept: what was shipped to a target, and what became of it. */
@@ -103,16 +115,7 @@ export function createReleaseStore({pool}: {readonly pool: Pool}) {
     async due(limit: number): Promise<readonly string[]> {
       const {rows} = await pool.query<{id: string}>({
         name: 'releases-due',
-        text: `select r.id from releases r
-          where r.phase in ('shipping', 'verifying', 'deciding', 'promoting', 'rolling-back')
-            and (r.lease_until is null or r.lease_until < now())
-            and case r.phase
-              when 'shipping' then exists (select from invocations i where i.id = r.id and i.ended_at is not null)
-              when 'deciding' then r.expires_at <= now() or ${SUPERSEDED}
-              when 'verifying' then true
-              else not exists (select from invocations i where i.id = r.follow_up and i.ended_at is null)
-            end
-          order by r.created_at limit $1`,
+        text: `select r.id ${DUE} order by r.created_at limit $1`,
         values: [limit],
       })
       return rows.map(({id}) => id)

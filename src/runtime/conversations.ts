@@ -9,6 +9,7 @@ import type {Clock} from '../kernel/clock.ts'
 import {AppError} from '../kernel/errors.ts'
 import type {ReplyStore} from '../notifications/store.ts'
 import type {Actor, ConversationsPort, Services} from '../sdk/index.ts'
+import {createGivenCommands} from './given-commands.ts'
 
 export interface HouseConversations {
   readonly port: ConversationsPort
@@ -27,6 +28,7 @@ export function openConversations({
   services,
   redact,
   clock,
+  ...given
 }: {
   readonly pool: Pool
   readonly approvals: ApprovalService
@@ -37,7 +39,8 @@ export function openConversations({
   readonly services: () => Services
   readonly redact: (text: string) => string
   readonly clock: Clock
-}): HouseConversations {
+} & Omit<Parameters<typeof createGivenCommands>[0], 'people' | 'services'>): HouseConversations {
+  const {give: giveCommand, commanding} = createGivenCommands({...given, people, services})
   const store = createSessionStore({pool})
   const parts: Parameters<typeof createConversations>[0] = {
     store,
@@ -58,6 +61,8 @@ export function openConversations({
     planning: () => services().planning,
     catalogue: () => services().catalogue,
     status: services,
+    giveCommand,
+    commanding,
     llm,
     redact,
     clock,
@@ -66,6 +71,7 @@ export function openConversations({
     port: createConversations(parts),
     asking: createConversations({
       ...parts,
+      giveCommand: refuse,
       approvals: {...parts.approvals, vote: refuse},
       planning: () => ({...parts.planning(), start: refuse}),
     }),

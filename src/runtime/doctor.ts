@@ -1,9 +1,10 @@
-import {REST} from '@discordjs/rest'
+import {DiscordAPIError, REST} from '@discordjs/rest'
 import {Routes, type APIApplication, type APIGuild} from 'discord-api-types/v10'
 import {Octokit} from 'octokit'
 import {lackingApprovers, requirementOf} from '../approvals/policy.ts'
 import {assess} from '../approvals/risk.ts'
 import {createMailer} from '../integrations/email/mailer.ts'
+import {classify, type Failure} from '../integrations/github/failures.ts'
 import {createOctokitRepositoryHost} from '../integrations/github/octokit-repository-host.ts'
 import {openSdkLinear} from '../integrations/linear/sdk-linear.ts'
 import {systemClock} from '../kernel/clock.ts'
@@ -27,6 +28,7 @@ export async function examineServices(config: Config, databaseUrl: string): Prom
   return [
     ...describeIntegrations(config).map(what => ({ok: true, what})),
     ...examineApprovers(config),
+    ...examineOnCall(config),
     ...(await examineDatabase(databaseUrl)),
     ...(await examineDiscord(config)),
     ...(await examineGithub(config)),
@@ -59,6 +61,28 @@ export function examineApprovers({
         next: 'add them to principals in signalbox.yaml; nobody approves what they asked for themselves',
       },
     ]
+  })
+}
+
+/** Whether each of those on call can be reached at all. */
+export function examineOnCall({
+  approvals: {schedule},
+  principals,
+}: Pick<Config, 'principals'> & {readonly approvals: Pick<Config['approvals'], 'schedule'>}): Finding[] {
+  if (!schedule) return []
+  const {primary, secondary} = schedule.onCall
+  return [...new Set([primary, secondary])].map((name): Finding => {
+    const holders = principals.filter(({roles}) => roles.includes(name))
+    const called = holders.length > 0 ? holders : principals.filter(({id}) => id === name)
+    const reached = called.some(person =>
+      [person.discord, person.linear, person.email].some(way => way !== undefined),
+    )
+    if (reached) return {ok: true, what: `on call: ${name} can be reached`}
+    return {
+      ok: false,
+      what: `on call: nobody of ${name} can be reached`,
+      next: 'give them discord, linear or email under principals in signalbox.yaml',
+    }
   })
 }
 
@@ -125,28 +149,47 @@ async function examineDiscord({discord}: Config): Promise<Finding[]> {
         : `discord: the token belongs to application ${application.id}, not to DISCORD_APPLICATION_ID`,
       ...(right ? {} : {next: 'copy both from the same application'}),
     })
-  } catch {
+  } catch (error) {
     return [
-      {
-        ok: false,
-        what: 'discord: the token is refused, or Discord can’t be reached',
-        next: 'reset it under Bot → Token in the developer portal',
-      },
+      isRefusal(error)
+        ? {
+            ok: false,
+            what: 'discord: the token is refused',
+            next: 'reset it under Bot → Token in the developer portal',
+          }
+        : discordAway('does not say whose the token is'),
     ]
   }
   if (discord.guildId !== undefined) {
     try {
       const guild = (await rest.get(Routes.guild(discord.guildId))) as APIGuild
       findings.push({ok: true, what: `discord: is in server ${guild.name}`})
-    } catch {
-      findings.push({
-        ok: false,
-        what: `discord: is not in server ${discord.guildId}`,
-        next: `invite it: https://discord.com/oauth2/authorize?client_id=${discord.applicationId}&scope=bot+applications.commands&permissions=309237763072`,
-      })
+    } catch (error) {
+      findings.push(
+        isRefusal(error)
+          ? {
+              ok: false,
+              what: `discord: is not in server ${discord.guildId}`,
+              next: `invite it: https://discord.com/oauth2/authorize?client_id=${discord.applicationId}&scope=bot+applications.commands&permissions=309237763072`,
+            }
+          : discordAway(`does not say whether it is in server ${discord.guildId}`),
+      )
     }
   }
   return findings
+}
+
+/** Discord understood and declined, which is about us; all else may pass. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof DiscordAPIError && error.status !== 429
+}
+
+function discordAway(what: string): Finding {
+  return {
+    ok: false,
+    what: `discord: ${what}`,
+    next: 'look again in a minute, and at https://discordstatus.com; check DISCORD_API_URL and the network',
+  }
 }
 
 async function examineMail({smtp, notifications}: Config): Promise<Finding[]> {
@@ -220,16 +263,25 @@ async function examineGithub({github}: Config): Promise<Finding[]> {
     const {data} = await octokit.request('GET /user', {request: {signal}})
     return [{ok: true, what: `github: the token belongs to ${data.login}`}]
   } catch (error) {
-    const refused = (error as {status?: number}).status === 401
-    return [
-      {
-        ok: false,
-        what: `github: ${refused ? 'the token is refused' : 'can’t be reached'}`,
-        next: refused
-          ? 'renew it at https://github.com/settings/personal-access-tokens'
-          : 'check GITHUB_API_URL and the network',
-      },
-    ]
+    return [githubFault(classify(error, systemClock()))]
+  }
+}
+
+/** Why GitHub does not say whose the token is. */
+function githubFault(failure: Failure): Finding {
+  const fault = (what: string, next: string): Finding => ({ok: false, what: `github: ${what}`, next})
+  switch (failure.kind) {
+    case 'refused':
+      return fault(failure.reason, 'renew it at https://github.com/settings/personal-access-tokens')
+    case 'slow-down':
+      return fault('asks us to slow down', 'look again later')
+    case 'failed':
+      return fault(
+        `does not answer as it should (${failure.reason})`,
+        'look again in a minute, and at https://www.githubstatus.com',
+      )
+    default:
+      return fault('can’t be reached', 'check GITHUB_API_URL and the network')
   }
 }
 
@@ -265,9 +317,18 @@ async function examineModel({llm}: Config): Promise<Finding[]> {
       signal: AbortSignal.timeout(WITHIN_MS),
       ...(llm.apiKey === undefined ? {} : {headers: {authorization: `Bearer ${llm.apiKey}`}}),
     })
+    if (status === 401 || status === 403)
+      return [{ok: false, what: `${what} refuses our key (HTTP ${status})`, next: 'check LLM_API_KEY'}]
+    if (status === 429 || status >= 500)
+      return [
+        {
+          ok: false,
+          what: `${what} is not well (HTTP ${status}); rules take the model’s place`,
+          next: 'look again in a minute',
+        },
+      ]
     // Not every endpoint lists its models.
-    if (status !== 401 && status !== 403) return [{ok: true, what: `${what} answers`}]
-    return [{ok: false, what: `${what} refuses our key (HTTP ${status})`, next: 'check LLM_API_KEY'}]
+    return [{ok: true, what: `${what} answers`}]
   } catch {
     return [
       {

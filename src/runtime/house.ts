@@ -1,126 +1,83 @@
 import type {Pool} from 'pg'
-import {createAccountStore} from '../access/account-store.ts'
-import {createBreakGlass, type BreakGlass} from '../access/break-glass.ts'
-import {createGithubComments} from '../access/github-comments.ts'
-import {createGuard, type Guard} from '../access/guard.ts'
-import {createLinks, type Links} from '../access/links.ts'
-import {mailDomains} from '../access/mail-domains.ts'
-import {createPeople, type People} from '../access/people.ts'
 import type {AccessPolicy} from '../access/policy.ts'
-import {createAccountsPort, createBreakGlassPort} from '../access/port.ts'
-import {createRoster} from '../access/roster.ts'
-import {createAlarm} from '../approvals/alarm.ts'
-import {createApprovalMetrics} from '../approvals/metrics.ts'
-import {requirementOf, rolesThatApprove} from '../approvals/policy.ts'
-import {createApprovalsPort} from '../approvals/port.ts'
-import {createReleases} from '../approvals/releases.ts'
-import type {Risk} from '../approvals/request.ts'
-import {assess} from '../approvals/risk.ts'
-import {createApprovals, type ApprovalService} from '../approvals/service.ts'
-import {createApprovalStore} from '../approvals/store.ts'
+import {requirementOf} from '../approvals/policy.ts'
 import type {McpHouse} from '../api/mcp-tools.ts'
 import {auditAgents} from '../audit/agents.ts'
-import {auditCodeHost, auditRepositoryHost} from '../audit/github.ts'
 import {auditLinear} from '../audit/linear.ts'
 import {auditMailer} from '../audit/mail.ts'
-import {auditAccounts, auditLocks} from '../audit/own.ts'
+import {auditLocks} from '../audit/own.ts'
 import {createCatalogue} from '../bot/catalogue.ts'
-import {createInterruptions} from '../bot/interruptions.ts'
-import {createMentions, type Mentions} from '../bot/mentions.ts'
-import {createPipeline, type Pipeline} from '../bot/pipeline.ts'
-import {createChanges} from '../changes/port.ts'
 import {createCancellation} from '../deployments/cancellation.ts'
-import {createExplain} from '../deployments/explain.ts'
-import {createDeploymentGate} from '../deployments/gate.ts'
-import {createDeploymentLock} from '../deployments/lock.ts'
-import {createDeploymentPhases} from '../deployments/metrics.ts'
-import {createDeploymentEnds} from '../deployments/notice.ts'
-import {createDeploymentsPort} from '../deployments/port.ts'
-import {createDeployments, type Deployments} from '../deployments/service.ts'
-import {createDeploymentStore} from '../deployments/store.ts'
 import {createWorkflowRuns} from '../deployments/workflow-runs.ts'
+import type {Evaluations} from '../evaluation/service.ts'
 import {createEndpoints} from '../health/endpoints.ts'
-import {createDocumentation} from '../documentation/port.ts'
 import {createDiscordApi, type DiscordApi} from '../integrations/discord/api.ts'
 import {createMailer} from '../integrations/email/mailer.ts'
-import {createOctokitCodeHost} from '../integrations/github/octokit-code-host.ts'
-import {createOctokitRepositoryHost} from '../integrations/github/octokit-repository-host.ts'
 import {openSdkLinear} from '../integrations/linear/sdk-linear.ts'
-import type {Llm} from '../integrations/llm/llm.ts'
-import {createArrivalStore} from '../invocations/arrival-store.ts'
-import {createInvocations, type Invocations} from '../invocations/service.ts'
-import {createInvocationStore, type EndedCommand, type InvocationStore} from '../invocations/store.ts'
 import {systemClock} from '../kernel/clock.ts'
-import {checkPublicUrl} from '../kernel/public-url.ts'
 import {createLocksPort} from '../locks/port.ts'
 import {createTakeOvers, type TakeOvers} from '../locks/take-over.ts'
 import {createTakeOverStore} from '../locks/take-over-store.ts'
 import {createDiscordNotices} from '../notifications/channels/discord.ts'
-import {createFollowUpNotices} from '../notifications/channels/linear-follow-up.ts'
 import {createPullRequestNotices} from '../notifications/channels/pull-request.ts'
-import {createDispatcher, type Dispatcher} from '../notifications/dispatcher.ts'
-import {createNoticeMetrics} from '../notifications/notice-metrics.ts'
-import {createNoticeStore} from '../notifications/notice-store.ts'
-import type {NoticeChannel} from '../notifications/notice.ts'
-import {createCodeMail} from '../notifications/code-mail.ts'
-import {createOfferStore} from '../notifications/offer-store.ts'
-import {createOffers, type Offers} from '../notifications/offers.ts'
-import {createNotices} from '../notifications/notices.ts'
-import {createNotifications, type Notifications} from '../notifications/service.ts'
-import {createReplyStore, type ReplyStore} from '../notifications/store.ts'
-import {createCommitRefs} from '../pipelines/commit-refs.ts'
-import {createPipelines, repositoriesOf} from '../pipelines/port.ts'
-import type {Config, Environment} from '../platform/config/config.ts'
+import type {Dispatcher} from '../notifications/dispatcher.ts'
+import type {Config} from '../platform/config/config.ts'
 import type {Logger} from '../platform/logger.ts'
-import {createSafeHttp} from '../platform/safe-http.ts'
 import {createMetrics, type Metrics} from '../platform/metrics.ts'
 import {createOutbox, type Outbox} from '../platform/outbox.ts'
 import {createPool} from '../platform/postgres.ts'
+import {createQueues, type Queues} from '../platform/queue.ts'
+import {createSafeHttp} from '../platform/safe-http.ts'
 import type {Planning} from '../planning/service.ts'
 import type {Plans} from '../plans/plans.ts'
 import type {Conductor} from '../releases/conductor.ts'
-import {createQueues, type Queues} from '../platform/queue.ts'
-import {createReviews} from '../reviews/port.ts'
-import {createAgentErrors, type AgentErrors} from '../worker/agent-error.ts'
-import {createFollowers, type Followers} from '../workflows/followers.ts'
-import {createFollowerStore} from '../workflows/follower-store.ts'
-import {createGates, type Gates} from '../workflows/gates.ts'
-import {createLaunch, type Launch} from '../workflows/launch.ts'
-import {createRunsPort} from '../workflows/port.ts'
-import {createRunEnds} from '../workflows/run-ends.ts'
-import {createShipmentStore} from '../workflows/shipment-store.ts'
-import {createShipments} from '../workflows/shipments.ts'
-import {createTriage} from '../triage/port.ts'
+import type {AgentDefinition, CommandDefinition, Services} from '../sdk/index.ts'
 import {createSettings} from '../settings/service.ts'
 import {createSettingChangeStore} from '../settings/store.ts'
-import type {Evaluations} from '../evaluation/service.ts'
-import type {AgentDefinition, CommandDefinition, Services} from '../sdk/index.ts'
+import {createAgentErrors, type AgentErrors} from '../worker/agent-error.ts'
+import {openApprovals, type HouseApprovals} from './approvals.ts'
 import {openAudit, type HouseAudit} from './audit.ts'
-import {openCoordination, type Coordination} from './coordination.ts'
+import {openBot, type HouseBot} from './bot.ts'
+import {openCode} from './code.ts'
 import {openConversations, type HouseConversations} from './conversations.ts'
+import {openCoordination, type Coordination} from './coordination.ts'
+import {openDeployments, type HouseDeployments} from './deployments.ts'
 import {openDesk} from './desk.ts'
+import {openEvaluations} from './evaluations.ts'
+import {openGithub} from './github.ts'
+import {openInvocations, type HouseInvocations} from './invocations.ts'
 import {openLinearHub, type HouseLinear} from './linear.ts'
 import {openLlm} from './llm.ts'
-import {openPlanning} from './planning.ts'
-import {openPlans} from './plans.ts'
-import {openProjects, type HouseProjects} from './projects.ts'
-import {openReleases} from './releases.ts'
-import {openRouting} from './routing.ts'
-import {createSealOpener} from './seal.ts'
-import {openEvaluations} from './evaluations.ts'
-import {openTools} from './tools.ts'
-import {openUptime, type HouseUptime} from './uptime.ts'
 import {loadFolder} from './load-plugins.ts'
 import {openMail, type HouseMail} from './mail.ts'
 import {openMcp} from './mcp.ts'
+import {openNotices} from './notices.ts'
+import {openPeople, type HousePeople} from './people.ts'
+import {openPlanning} from './planning.ts'
+import {openPlans} from './plans.ts'
+import {openProjects, type HouseProjects} from './projects.ts'
 import {proveCompleteness} from './prove-completeness.ts'
 import {createPublicUrl, type PublicUrl} from './public-url.ts'
 import {openQuality, type HouseQuality} from './quality.ts'
+import {openReleases} from './releases.ts'
+import {openReplies, type HouseReplies} from './replies.ts'
+import {openRouting} from './routing.ts'
+import {openRuns, type HouseRuns} from './runs.ts'
+import {openTools} from './tools.ts'
+import {openUptime, type HouseUptime} from './uptime.ts'
 import {openVerification, type HouseVerification} from './verification.ts'
 import {openWorkflows, type HouseWorkflows} from './workflows.ts'
 
 /** Everything built once per process, whatever its roles; the roles start what they need of it. */
-export interface House {
+export interface House
+  extends
+    Pick<HousePeople, 'people' | 'links'>,
+    Pick<HouseInvocations, 'invocations' | 'invocationStore' | 'interruptions'>,
+    Pick<HouseReplies, 'replies' | 'notifications' | 'offers' | 'notify'>,
+    Pick<HouseApprovals, 'approvals' | 'breakGlass'>,
+    Pick<HouseDeployments, 'deployments'>,
+    Pick<HouseRuns, 'launch' | 'followers' | 'gates' | 'tellRunEnd'>,
+    HouseBot {
   readonly config: Config
   readonly log: Logger
   readonly metrics: Metrics
@@ -132,32 +89,16 @@ export interface House {
   readonly discord: DiscordApi | undefined
   readonly coordination: Coordination
   readonly record: HouseAudit
-  /** Off where none is configured; rules do without it. */
-  readonly llm: Llm
+  readonly workflows: HouseWorkflows
+  readonly services: Services
   readonly conversations: HouseConversations
   /** What the MCP server that we are may do. */
   readonly mcp: McpHouse
   /** Those whose taking by force is recorded. */
   readonly forcedLocks: Pick<Coordination['locks'], 'list' | 'forceUnlock'>
-  readonly people: People
-  readonly approvals: ApprovalService
-  readonly links: Links
-  /** Freezes and broken glass. */
-  readonly guard: Guard
-  readonly breakGlass: BreakGlass
   readonly takeOvers: TakeOvers
-  readonly workflows: HouseWorkflows
-  readonly launch: Launch
-  readonly followers: Followers
-  /** Tells people how a run ended, with which of its commits. */
-  readonly tellRunEnd: (run: string, seq: number) => Promise<void>
   /** Tells people that an agent failed, within that transaction. */
   readonly tellAgentError: AgentErrors
-  readonly services: Services
-  readonly invocationStore: InvocationStore
-  readonly invocations: Invocations
-  readonly replies: ReplyStore
-  readonly notifications: Notifications | undefined
   readonly dispatcher: Dispatcher
   /** Undefined: no mail goes out. */
   readonly mail: HouseMail | undefined
@@ -165,8 +106,6 @@ export interface House {
   readonly linear: HouseLinear | undefined
   readonly projects: HouseProjects | undefined
   readonly publicUrl: PublicUrl
-  readonly interruptions: ReturnType<typeof createInterruptions> | undefined
-  readonly offers: Offers
   readonly uptime: HouseUptime
   readonly evaluations: Evaluations
   readonly plans: Plans
@@ -174,12 +113,6 @@ export interface House {
   readonly releases: Conductor
   readonly verification: HouseVerification
   readonly quality: HouseQuality
-  readonly notify: (invocationId: string) => Promise<void>
-  readonly deployments: Deployments | undefined
-  /** The gates of workflow runs. */
-  readonly gates: Gates
-  readonly pipeline: Pipeline | undefined
-  readonly mentions: Mentions | undefined
   /** How long a dead worker's work waits before another takes it over. */
   readonly leaseMs: number
   close(): Promise<void>
@@ -208,6 +141,7 @@ export async function buildHouse(options: {
   })
   // The one that stays open, from the start: the first command's arrival is not to wait for a connection.
   await pool.query('select 1')
+  const publicUrl = createPublicUrl(config.http)
   const record = openAudit({pool, redact, metrics, log})
   const {audit} = record
   const agents = auditAgents(loaded, record)
@@ -215,6 +149,7 @@ export async function buildHouse(options: {
   const queues = createQueues({...(redis ?? {databaseUrl}), log})
   const outbox = createOutbox({db: pool, queues, log, clock})
   const urlRules = {allowedDomains: config.urls.allowedDomains, allowLocal: config.urls.allowLocal}
+  const {leaseMs} = config.worker
   const coordination = openCoordination({
     pool,
     databaseUrl,
@@ -226,271 +161,70 @@ export async function buildHouse(options: {
     metrics,
     log,
   })
+  const {locks} = coordination
   const workflows = await openWorkflows({
-    pool,
-    databaseUrl,
+    ...{pool, databaseUrl, agents, outbox, locks, metrics, log},
     instance: coordination.instanceId,
-    agents,
-    outbox,
-    locks: coordination.locks,
-    metrics,
-    log,
   })
 
-  const llm = openLlm({config, pool, redact, metrics, clock, log})
   const policy: AccessPolicy = {admin: config.admin, principals: config.principals, rules: config.access}
+  const llm = openLlm({config, pool, redact, metrics, clock, log})
   const discord = config.discord && createDiscordApi(config.discord)
-  const codeHost =
-    config.github && auditCodeHost(await createOctokitCodeHost({...config.github, clock}), audit)
-  const repositoryHost =
-    config.github && auditRepositoryHost(await createOctokitRepositoryHost({...config.github, clock}), audit)
-
-  const roster = createRoster(config.principals)
-  const accounts = auditAccounts(createAccountStore({pool}), audit)
-  const people = createPeople({roster, accounts})
-  const noticeStore = createNoticeStore({pool})
-  // What is told about requests needs the requests, and they need who tells: filled below, before anything runs.
-  const channels: NoticeChannel[] = []
-  const notices = createNotices({store: noticeStore, channels, rules: config.notificationRules})
-  const uptime = openUptime({config, pool, notices, urlRules, redact, clock})
-  const evaluations = openEvaluations({pool, runs: workflows.service, metrics, clock})
-  const targets = [...config.targets.values()].flatMap(target =>
-    target.repository === undefined ? [] : [{...target, repository: target.repository}],
-  )
-  const repositories = repositoriesOf(targets, config.github?.repository)
-  const ourDomains = mailDomains([
-    config.notifications?.emailFrom,
-    ...(config.notifications?.emailTo ?? []),
-    ...config.principals.map(({email}) => email),
-  ])
+  const github = await openGithub({config, audit, clock})
+  const {targets, repositories} = github
+  const host = github.hosts?.repository
+  const codeHost = github.hosts?.code
+  const workspace = config.linear && auditLinear(await openSdkLinear({...config.linear, clock}), audit)
+  const projects =
+    config.linear &&
+    workspace &&
+    (await openProjects({config, linear: config.linear, workspace, audit, pool, clock, log}))
   const mailer =
     config.smtp &&
     config.notifications &&
     auditMailer(createMailer({smtp: config.smtp, from: config.notifications.emailFrom}), audit)
-  const links = createLinks({
-    pool,
-    store: accounts,
-    roster,
-    githubComments: repositoryHost && createGithubComments({host: repositoryHost, repositories, log}),
-    sendCode: mailer && createCodeMail({mailer}),
-    isOurDomain: domain => ourDomains.has(domain),
-    log,
-  })
-  const breakGlass = createBreakGlass({
-    pool,
-    accounts,
-    people,
-    policy: config.approvals.breakGlass,
-    alarm: createAlarm({people, notices, approverRoles: rolesThatApprove(config.approvalPolicies)}),
-  })
-  const guard = createGuard({freezes: config.approvals.freezes, breakGlass})
 
-  const invocationStore = createInvocationStore({pool, openSeal: createSealOpener(config)})
-  const leaseMs = config.worker.leaseMs
-  const invocations = createInvocations({
-    store: invocationStore,
-    outbox,
-    queues,
-    lostAfterMs: Math.max(10_000, 3 * leaseMs),
-    clock,
+  const who = openPeople({config, pool, audit, github, mailer, log})
+  const {people, links} = who
+  const {notices, through} = openNotices({
+    ...{pool, databaseUrl, metrics, clock, log},
+    rules: config.notificationRules,
   })
-  const replies = createReplyStore({pool})
-  const notifications =
-    discord &&
-    createNotifications({
-      store: replies,
-      discord,
-      queues,
-      clock,
-      log,
-      handoverMs: config.interactionHandoverMs,
-      leaseMs: leaseMs + 5000,
-    })
-  const arrivals = createArrivalStore({pool})
-  const interruptions =
-    discord &&
-    createInterruptions({
-      arrivals,
-      discord,
-      // A bot that is merely slow is not interrupted, however short the leases.
-      afterMs: Math.max(10_000, 3 * leaseMs),
-      clock,
-      log,
-    })
-  const notify = async (id: string) => notifications?.changed(id)
-  const offers = createOffers({pool, store: createOfferStore({pool}), replies, notify})
-
-  const approvalStore = createApprovalStore({pool})
-  const approvals = createApprovals({
-    pool,
-    store: approvalStore,
-    people,
-    replies,
-    notices,
-    audit,
+  const uptime = openUptime({config, pool, notices, urlRules, redact, clock})
+  const evaluations = openEvaluations({pool, runs: workflows.service, metrics, clock})
+  const given = openInvocations({config, pool, discord, outbox, queues, metrics, clock, log})
+  const {invocations, invocationStore, observeEnd} = given
+  const messages = openReplies({config, pool, discord, queues, clock, log})
+  const {replies, offers, notify} = messages
+  const permits = openApprovals({
+    ...{config, pool, who, messages, notices, audit, outbox, metrics, clock, log},
     journal: coordination.events.journal,
-    outbox,
-    notify,
-    policies: config.approvalPolicies,
-    quietHours: config.approvals.quietHours,
-    statusChannelId: config.discord?.statusChannelId,
-    metrics: createApprovalMetrics({registry: metrics.registry, backlog: () => approvalStore.backlog()}),
-    log,
   })
+  const {approvals} = permits
 
-  const observeEnd = ({command, status, tookMs}: EndedCommand) =>
-    metrics.commandDuration.observe({command, outcome: status}, tookMs / 1000)
-  const assessDeploy = (environment: Environment) => assess({operation: 'deploy', environment})
-  const requirementFor = ({level}: Risk) => requirementOf(level, config.approvalPolicies)
-  const takesApproval = (risk: Risk) => requirementFor(risk).approvers > 0
-  const releases =
-    codeHost &&
-    repositoryHost &&
-    createReleases({hosts: {code: codeHost, repository: repositoryHost}, targets})
-  const deploymentGate =
-    releases &&
-    repositoryHost &&
-    createDeploymentGate({
-      approvals,
-      people,
-      releases,
-      refs: createCommitRefs({host: repositoryHost, clock}),
-      assess: assessDeploy,
-      takesApproval,
-      guard,
-      projectOf: target => config.targets.get(target)?.project,
-      channelOf: async id => (await replies.messageOf(id))?.channelId,
-      async addressOf(id) {
-        const {channelId, messageId} = (await replies.messageOf(id)) ?? {}
-        return channelId === undefined || messageId === undefined
-          ? undefined
-          : `https://discord.com/channels/${config.discord?.guildId ?? '@me'}/${channelId}/${messageId}`
-      },
-      clock,
-    })
-  const deploymentStore = createDeploymentStore({pool})
-  const deployments =
-    codeHost &&
-    deploymentGate &&
-    createDeployments({
-      pool,
-      store: deploymentStore,
-      replies,
-      invocations: invocationStore,
-      codeHost,
-      queues,
-      lock: createDeploymentLock({locks: coordination.locks, leaseMs}),
-      gate: deploymentGate,
-      notify,
-      observeEnd,
-      tellEnd: createDeploymentEnds({
-        people,
-        notices,
-        projectOf: target => config.targets.get(target)?.project,
-      }),
-      redact,
-      phases: createDeploymentPhases(metrics.deployPhase),
-      clock,
-      log,
-      leaseMs,
-    })
-  const launch = createLaunch({library: workflows.library, workflows: workflows.service})
-  const followerStore = createFollowerStore({pool})
-  const followers = createFollowers({
-    pool,
-    store: followerStore,
-    workflows: workflows.service,
-    invocations: invocationStore,
-    replies,
-    notify,
-    observeEnd,
-    redact,
-    clock,
-    log,
+  const shipping = openDeployments({
+    ...{config, pool, github, people, permits, given, messages, notices, locks, queues, urlRules},
+    ...{metrics, redact, clock, log},
   })
-  const forcedLocks = auditLocks(coordination.locks, audit)
+  const {deployments, port: deploymentsPort} = shipping
+  const runs = openRuns({
+    ...{config, pool, workflows, github, people, permits, given, messages, notices, redact, clock, log},
+  })
+  const {followers, followerStore, pipelines} = runs
   const takeOvers = createTakeOvers({
-    pool,
+    ...{pool, locks, policy, replies, notify, observeEnd},
     store: createTakeOverStore({pool}),
-    locks: coordination.locks,
-    policy,
     invocations: {...invocations, store: invocationStore},
-    replies,
-    notify,
-    observeEnd,
-  })
-  const pipelines = createPipelines({
-    github: codeHost && repositoryHost && {code: codeHost, repository: repositoryHost},
-    targets,
-    defaultRepository: config.github?.repository,
-    allowWrites: config.admin.allowSecretWrites,
-    permit: createShipments({
-      pool,
-      store: createShipmentStore({pool}),
-      approvals,
-      people,
-      askers: followerStore,
-      guard,
-      takesApproval,
-      clock,
-    }),
-    patience: {discoveryMs: config.runs.discoveryTimeoutMs, pollMs: config.runs.pollIntervalMs},
-    clock,
-    log,
-  })
-  const gates = createGates({
-    pool,
-    approvals,
-    people,
-    guard,
-    workflows: workflows.service,
-    askers: followerStore,
-    targets,
-    takesApproval,
-    github: releases && repositoryHost && {host: repositoryHost, releases},
-    repositoryOf: text => pipelines.repository(text),
-    channelOf: async id => (await replies.messageOf(id))?.channelId,
-    clock,
-    log,
-  })
-  const deploymentsPort = createDeploymentsPort({
-    deployments,
-    explain:
-      releases &&
-      createExplain({
-        assess: assessDeploy,
-        requirementOf: requirementFor,
-        people,
-        guard,
-        releases,
-        locks: coordination.locks,
-        clock,
-      }),
-    codeHost,
-    targets,
-    patience: {
-      discoveryMs: config.runs.discoveryTimeoutMs,
-      watchMs: config.runs.watchTimeoutMs,
-      pollMs: config.runs.pollIntervalMs,
-    },
-    refuseUrl: url => {
-      const verdict = checkPublicUrl(url, urlRules)
-      return verdict.ok ? undefined : verdict.reason
-    },
-    clock,
   })
   const plans = openPlans({
-    ...{config, pool, discord, host: repositoryHost, pipelines, people, policy, replies, audit, notify},
+    ...{config, pool, discord, host, pipelines, people, policy, replies, audit, notify, clock, log},
     requirement: requirementOf('low', config.approvalPolicies),
-    clock,
-    log,
   })
-  const conductor = openReleases({
-    ...{config, pool, deploymentStore, pipelines, invocations, replies, audit, notify, queues},
+  const releases = openReleases({
+    ...{config, pool, pipelines, invocations, replies, audit, notify, queues, clock, log},
+    deploymentStore: shipping.store,
     deployments: deploymentsPort,
     http: createSafeHttp(urlRules),
-    clock,
-    log,
   })
   const workflowRuns = createWorkflowRuns({codeHost, targets})
   const endpoints = createEndpoints({
@@ -499,205 +233,99 @@ export async function buildHouse(options: {
     http: createSafeHttp(urlRules),
   })
   const verification = openVerification({
-    ...{
-      config,
-      pool,
-      codeHost,
-      endpoints,
-      targets,
-      repositories,
-      replies,
-      notify,
-      observeEnd,
-      redact,
-      leaseMs,
-    },
+    ...{config, pool, codeHost, endpoints, targets, repositories, replies, notify, observeEnd, redact},
+    ...{clock, log, leaseMs},
     invocations: invocationStore,
     refuseUrl: url => deploymentsPort.refuseUrl(url),
-    clock,
-    log,
   })
-  const quality = openQuality({config, databaseUrl, host: repositoryHost, clock, log})
+  const quality = openQuality({config, databaseUrl, host, clock, log})
   const planning = openPlanning({
     ...{pool, llm, agents, workflows, targets, repositories, pipelines, followers, replies, people, policy},
     ...{redact, notify, log},
     directory: coordination.registry.directory,
   })
   const conversations = openConversations({
-    ...{pool, approvals, people, replies, llm, redact, clock},
+    ...{pool, approvals, people, replies, llm, commands, policy, invocations, audit, redact, clock},
+    store: invocationStore,
     services: () => services,
   })
-  const tools = openTools({config, pool, audit, redact, clock, log})
+  const {tools, consult} = openTools({config, pool, audit, llm, metrics, redact, clock, log})
+
   const services: Services = {
     ...openDesk({
-      ...{config, pool, policy, discord, workflowRuns, audit, offers, replies, notify, redact, clock},
-      host: repositoryHost,
+      ...{config, pool, policy, discord, host, workflowRuns, audit, offers, replies, notify, redact, clock},
     }),
+    ...openCode({config, github, projects, pipelines, llm, consult, redact, clock}),
+    ...permits.ports,
     ...verification.ports,
     ...quality.ports,
     deployments: deploymentsPort,
     workflowRuns,
     invocations: createCancellation({
-      pool,
-      policy,
+      ...{pool, policy, replies, deployments, queues, notify, observeEnd},
       invocations: invocationStore,
-      replies,
-      deployments,
       carriers: [followers, ...(verification.diagnoses ? [verification.diagnoses] : [])],
-      queues,
-      notify,
-      observeEnd,
     }),
-    locks: createLocksPort({locks: coordination.locks, takeOvers}),
+    locks: createLocksPort({locks, takeOvers}),
     catalogue: createCatalogue({commands, agents, policy, directory: coordination.registry.directory}),
     endpoints,
     pipelines,
-    changes: createChanges({
-      host: repositoryHost,
-      llm,
-      // Opened below, before anything runs.
-      projects: () => projects?.projects,
-      projectNames: [...config.projects.keys()],
-      projectsOf: repository =>
-        [...config.targets.values()].flatMap(({repository: of, project}) =>
-          of?.toLowerCase() === repository.toLowerCase() && project !== undefined ? [project] : [],
-        ),
-      clock,
-    }),
-    triage: createTriage({
-      github: codeHost && repositoryHost && {code: codeHost, repository: repositoryHost},
-      ...{pipelines, llm, redact, clock},
-    }),
-    reviews: createReviews({host: repositoryHost, clock}),
     routing: openRouting(coordination),
-    documentation: createDocumentation({host: repositoryHost, clock}),
-    runs: createRunsPort({
-      library: workflows.library,
-      workflows: workflows.service,
-      launch,
-      followers,
-      gates,
-      approvals,
-      redact,
-      clock,
-    }),
-    accounts: createAccountsPort({
-      people,
-      roster,
-      store: accounts,
-      links,
-      repositories: config.github && repositories,
-      hubIssue: config.linear?.approvalHubIssueId,
-    }),
-    audit: record.port(() => publicUrl.current()),
-    approvals: createApprovalsPort({approvals, people, messageOf: id => replies.messageOf(id), clock}),
+    runs: runs.port,
+    accounts: who.port,
+    audit: record.port(publicUrl.current),
     conversations: conversations.port,
-    breakGlass: createBreakGlassPort({
-      breakGlass,
-      channelOf: async id => (await replies.messageOf(id))?.channelId,
-    }),
     offers,
     settings: createSettings({
-      host: repositoryHost,
+      ...{host, audit, policy, targets, urlRules, clock},
       store: createSettingChangeStore({pool}),
-      audit,
-      policy,
       allowWrites: config.admin.allowSecretWrites,
-      targets,
       defaultRepository: config.github?.repository ?? config.targets.get('client')?.repository,
-      urlRules,
-      clock,
     }),
     tools,
     uptime: uptime.port,
     evaluations,
     plans,
     planning,
-    releases: conductor,
+    releases,
   }
-  if (discord)
-    channels.push(
-      createDiscordNotices({
-        discord,
-        people,
-        replies,
-        statusChannelId: config.discord?.statusChannelId,
-        clock,
-      }),
-    )
-  if (repositoryHost) channels.push(createPullRequestNotices({host: repositoryHost, repositories, clock}))
-  const publicUrl = createPublicUrl(config.http)
+
   const mail =
     mailer &&
     openMail({
-      mailer,
+      ...{mailer, pool, approvals, people, discord, clock, log},
       alwaysTo: config.notifications?.emailTo ?? [],
-      pool,
-      approvals,
-      people,
-      discord,
       publicUrl: publicUrl.current,
-      clock,
-      log,
     })
-  if (mail) channels.push(mail.channel)
-  const workspace = config.linear && auditLinear(await openSdkLinear({...config.linear, clock}), audit)
   const linear =
     config.linear &&
     workspace &&
     openLinearHub({
+      ...{pool, approvals, people, links, clock, log},
       config: config.linear,
       linear: workspace,
-      pool,
-      approvals,
-      people,
-      links,
       sweepMs: config.approvals.sweepMs,
-      clock,
-      log,
     })
-  if (linear) channels.push(linear.channel)
-  const hubIssue = config.linear?.approvalHubIssueId
-  if (workspace && hubIssue !== undefined)
-    channels.push(createFollowUpNotices({linear: workspace, hubIssue, people}))
-  const projects =
-    config.linear &&
-    workspace &&
-    (await openProjects({config, linear: config.linear, workspace, audit, pool, clock, log}))
-  if (projects) channels.push(projects.channel)
-  const dispatcher = createDispatcher({
-    databaseUrl,
-    store: noticeStore,
-    channels,
-    rules: config.notificationRules,
-    metrics: createNoticeMetrics({registry: metrics.registry, backlog: () => noticeStore.backlog()}),
-    clock,
-    log,
-  })
-  const pipeline =
+  const dispatcher = through([
     discord &&
-    createPipeline({
-      commands,
-      policy,
-      services,
-      invocations,
-      invocationStore,
-      arrivals,
-      replies,
-      discord,
-      audit,
-      observeAck: seconds => metrics.interactionAck.observe(seconds),
-      clock,
-      log,
-    })
-
-  const ask = commands.get('ask')
-  const mentions =
-    discord &&
-    ask &&
-    createMentions({applicationId: discord.applicationId, ask, policy, invocations, audit, log})
+      createDiscordNotices({
+        ...{discord, people, replies, clock},
+        statusChannelId: config.discord?.statusChannelId,
+      }),
+    host && createPullRequestNotices({host, repositories, clock}),
+    mail?.channel,
+    ...(linear?.channels ?? []),
+    projects?.channel,
+  ])
 
   return {
+    ...who,
+    ...given,
+    ...messages,
+    ...permits,
+    ...shipping,
+    ...runs,
+    ...openBot({discord, commands, policy, services, given, replies, audit, metrics, clock, log}),
     config,
     log,
     metrics,
@@ -709,56 +337,30 @@ export async function buildHouse(options: {
     discord,
     coordination,
     record,
-    llm,
+    workflows,
+    services,
     conversations,
     mcp: openMcp({
-      ...{services, commands, approvals, workflows, record, policy, invocations, launch, redact},
+      ...{services, commands, approvals, workflows, record, policy, invocations, redact},
+      launch: runs.launch,
       followers: followerStore,
       asking: conversations.asking,
     }),
-    forcedLocks,
-    people,
-    approvals,
-    links,
-    guard,
-    breakGlass,
+    forcedLocks: auditLocks(locks, audit),
     takeOvers,
-    workflows,
-    launch,
-    followers,
-    tellRunEnd: createRunEnds({
-      db: pool,
-      workflows: workflows.service,
-      askers: followerStore,
-      people,
-      notices,
-      redact,
-    }),
     tellAgentError: createAgentErrors({people, notices}),
-    services,
-    invocationStore,
-    invocations,
-    replies,
-    notifications,
-    linear,
-    projects,
     dispatcher,
     mail,
+    linear,
+    projects,
     publicUrl,
-    interruptions,
-    offers,
     uptime,
     evaluations,
     plans,
     planning,
-    releases: conductor,
+    releases,
     verification,
     quality,
-    notify,
-    deployments,
-    gates,
-    pipeline,
-    mentions,
     leaseMs,
     async close() {
       await uptime.close()

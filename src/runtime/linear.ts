@@ -6,9 +6,10 @@ import {createLinearChannel} from '../approvals/surfaces/linear.ts'
 import {createLinearDesk} from '../approvals/surfaces/linear-desk.ts'
 import {createLinearInbox, type LinearInbox} from '../approvals/surfaces/linear-inbox.ts'
 import {createLinearSessions} from '../approvals/surfaces/linear-sessions.ts'
-import {createLinearStore} from '../approvals/surfaces/linear-store.ts'
+import {createLinearStore, READING_DUE} from '../approvals/surfaces/linear-store.ts'
 import type {Linear} from '../integrations/linear/linear.ts'
 import type {Clock} from '../kernel/clock.ts'
+import {createFollowUpNotices} from '../notifications/channels/linear-follow-up.ts'
 import type {NoticeChannel} from '../notifications/notice.ts'
 import type {LinearConfig} from '../platform/config/config.ts'
 import type {Logger} from '../platform/logger.ts'
@@ -17,7 +18,8 @@ import type {Sweep} from '../worker/sweeper.ts'
 
 /** The approval hub in Linear. */
 export interface HouseLinear {
-  readonly channel: NoticeChannel
+  /** Requests, then what is told besides. */
+  readonly channels: readonly NoticeChannel[]
   readonly inbox: LinearInbox
   readonly sweeps: readonly Sweep[]
 }
@@ -73,10 +75,18 @@ export function openLinearHub({
   })
   const readEveryMs = webhookSecret === undefined ? sweepMs : sweepMs * SWEEPS_BETWEEN_READINGS
   return {
-    channel: createLinearChannel({approvals, desk, store, sessions, clock}),
+    channels: [
+      createLinearChannel({approvals, desk, store, sessions, clock}),
+      createFollowUpNotices({linear, hubIssue, people}),
+    ],
     inbox,
     sweeps: [
-      {name: 'approvals in Linear', everyMs: sweepMs, run: () => inbox.reconcile(readEveryMs)},
+      {
+        name: 'approvals in Linear',
+        everyMs: sweepMs,
+        when: READING_DUE,
+        run: () => inbox.reconcile(readEveryMs),
+      },
       {name: 'sessions in Linear', everyMs: 60_000, run: () => sessions.keepAlive()},
       {name: 'old words from Linear', everyMs: 3_600_000, run: () => store.forget()},
     ],

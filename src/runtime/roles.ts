@@ -1,4 +1,5 @@
 import type {FastifyInstance} from 'fastify'
+import {GLASS_OVER} from '../access/break-glass.ts'
 import {ACCOUNTS_QUEUE} from '../access/links.ts'
 import {auditRoutes} from '../api/audit.ts'
 import {approvalPageRoutes} from '../api/approval-page.ts'
@@ -19,19 +20,35 @@ import {createApi} from '../api/server.ts'
 import {toolRoutes} from '../api/tools.ts'
 import {forgetDeliveries, webhookRoutes} from '../api/webhooks.ts'
 import {APPROVAL_OUTCOMES_QUEUE} from '../approvals/outcomes.ts'
+import {APPROVALS_DUE} from '../approvals/store.ts'
 import {LINEAR_QUEUE} from '../approvals/surfaces/linear-inbox.ts'
+import {AUDIT_NOTED} from '../audit/store.ts'
 import {openGateway, type Gateway} from '../bot/gateway.ts'
 import {syncCommands} from '../bot/registration.ts'
 import {DEPLOYMENTS_QUEUE, WEBHOOKS_QUEUE} from '../deployments/service.ts'
+import {DEPLOYMENTS_LEFT} from '../deployments/store.ts'
+import {EVALUATIONS_DUE} from '../evaluation/store.ts'
+import {ARRIVALS_OPEN} from '../invocations/arrival-store.ts'
 import {agentQueue} from '../invocations/invocation.ts'
+import {INVOCATIONS_UNFINISHED} from '../invocations/store.ts'
 import {LOCKS_SWEEP_MS} from '../locks/service.ts'
+import {LOCKS_RESTLESS} from '../locks/store.ts'
+import {TAKE_OVERS_DUE} from '../locks/take-over-store.ts'
+import {NOTICES_DUE} from '../notifications/notice-store.ts'
+import {OFFERS_OVER} from '../notifications/offer-store.ts'
 import {REPLIES_QUEUE} from '../notifications/service.ts'
+import {REPLIES_LEFT} from '../notifications/store.ts'
+import {DRAFTS_DUE} from '../planning/store.ts'
 import {PLANS_QUEUE} from '../plans/plans.ts'
+import {PLANS_DUE} from '../plans/store.ts'
 import {RELEASES_QUEUE} from '../releases/conductor.ts'
+import {RELEASES_DUE} from '../releases/store.ts'
+import {DIAGNOSES_DUE} from '../verification/diagnosis-store.ts'
 import {AppError} from '../kernel/errors.ts'
 import {systemClock} from '../kernel/clock.ts'
 import type {QueueWorker} from '../platform/queue.ts'
 import {REGISTRY_SWEEP_MS} from '../registry/service.ts'
+import {AGENTS_UNSETTLED} from '../registry/store.ts'
 import {
   startAccountWorker,
   startApprovalOutcomeWorker,
@@ -47,6 +64,7 @@ import {SCHEDULES_QUEUE, startSchedules} from '../worker/schedules.ts'
 import {startSweeper} from '../worker/sweeper.ts'
 import {createAttemptSweep, startWorkflowWorker} from '../worker/workflow-attempts.ts'
 import {WORKFLOWS_QUEUE} from '../workflows/asked.ts'
+import {FOLLOWERS_BEHIND} from '../workflows/follower-store.ts'
 import {startAgents} from './agents.ts'
 import type {House} from './house.ts'
 
@@ -160,22 +178,37 @@ export async function startWorker(house: House): Promise<RunningRole> {
   dispatcher.start()
   coordination.events.journal.start()
   const sweeper = startSweeper({
+    db: pool,
     log,
     sweeps: [
-      ...(notifications ? [{name: 'replies', everyMs: 1000, run: () => notifications.sweep()}] : []),
+      ...(notifications
+        ? [{name: 'replies', everyMs: 1000, when: REPLIES_LEFT, run: () => notifications.sweep()}]
+        : []),
       ...(notifications ? [{name: 'tokens', everyMs: 600_000, run: () => notifications.forgetTokens()}] : []),
-      ...(interruptions ? [{name: 'arrivals', everyMs: 2000, run: () => interruptions.sweep()}] : []),
+      ...(interruptions
+        ? [{name: 'arrivals', everyMs: 2000, when: ARRIVALS_OPEN, run: () => interruptions.sweep()}]
+        : []),
       ...(interruptions
         ? [{name: 'old arrivals', everyMs: 600_000, run: () => interruptions.forgetOld()}]
         : []),
-      {name: 'evaluations', everyMs: 5_000, run: () => house.evaluations.sweep()},
+      {name: 'evaluations', everyMs: 5_000, when: EVALUATIONS_DUE, run: () => house.evaluations.sweep()},
       {name: 'old evaluations', everyMs: 3_600_000, run: () => house.evaluations.forgetOld()},
       {name: 'old uptime checks', everyMs: 3_600_000, run: () => house.uptime.port.forgetOld()},
       {name: 'old conversations', everyMs: 3_600_000, run: () => house.conversations.forgetOld()},
-      {name: 'offers', everyMs: 1000, run: () => house.offers.sweep()},
-      {name: 'commands that the queue lost', everyMs: 5000, run: () => invocations.sweep()},
-      {name: 'notes for the audit', everyMs: 5000, run: () => house.record.audit.sweep()},
-      {name: 'notices', everyMs: 1000, run: () => dispatcher.sweep()},
+      {name: 'offers', everyMs: 1000, when: OFFERS_OVER, run: () => house.offers.sweep()},
+      {
+        name: 'commands that the queue lost',
+        everyMs: 5000,
+        when: INVOCATIONS_UNFINISHED,
+        run: () => invocations.sweep(),
+      },
+      {
+        name: 'notes for the audit',
+        everyMs: 5000,
+        when: AUDIT_NOTED,
+        run: () => house.record.audit.sweep(),
+      },
+      {name: 'notices', everyMs: 1000, when: NOTICES_DUE, run: () => dispatcher.sweep()},
       ...(house.projects?.installing
         ? [
             {
@@ -189,7 +222,9 @@ export async function startWorker(house: House): Promise<RunningRole> {
       ...(mail ? [{name: 'old mails', everyMs: 3_600_000, run: () => mail.forgetOld()}] : []),
       ...(linear?.sweeps ?? []),
       {name: 'webhook deliveries', everyMs: 3_600_000, run: () => forgetDeliveries(pool)},
-      ...(deployments ? [{name: 'deployments', everyMs: 1000, run: () => deployments.sweep()}] : []),
+      ...(deployments
+        ? [{name: 'deployments', everyMs: 1000, when: DEPLOYMENTS_LEFT, run: () => deployments.sweep()}]
+        : []),
       ...(deployments
         ? [
             {
@@ -199,23 +234,45 @@ export async function startWorker(house: House): Promise<RunningRole> {
             },
           ]
         : []),
-      {name: 'agents', everyMs: REGISTRY_SWEEP_MS, run: () => coordination.registry.sweep()},
-      {name: 'approvals', everyMs: config.approvals.sweepMs, run: () => approvals.sweep()},
+      {
+        name: 'agents',
+        everyMs: REGISTRY_SWEEP_MS,
+        when: AGENTS_UNSETTLED,
+        run: () => coordination.registry.sweep(),
+      },
+      {name: 'old agents', everyMs: 600_000, run: () => coordination.registry.sweep()},
+      {
+        name: 'approvals',
+        everyMs: config.approvals.sweepMs,
+        when: APPROVALS_DUE,
+        run: () => approvals.sweep(),
+      },
       {name: 'old approvals', everyMs: 3_600_000, run: () => approvals.forgetOld()},
-      {name: 'broken glass', everyMs: config.approvals.sweepMs, run: () => house.breakGlass.sweep()},
-      {name: 'take-overs', everyMs: 1000, run: () => takeOvers.sweep()},
-      {name: 'locks', everyMs: LOCKS_SWEEP_MS, run: () => coordination.locks.sweep()},
-      {name: 'plans', everyMs: 1000, run: () => house.plans.sweep()},
-      {name: 'drafts', everyMs: 1000, run: () => house.planning.sweep()},
+      {
+        name: 'broken glass',
+        everyMs: config.approvals.sweepMs,
+        when: GLASS_OVER,
+        run: () => house.breakGlass.sweep(),
+      },
+      {name: 'take-overs', everyMs: 1000, when: TAKE_OVERS_DUE, run: () => takeOvers.sweep()},
+      {
+        name: 'locks',
+        everyMs: LOCKS_SWEEP_MS,
+        when: LOCKS_RESTLESS,
+        run: () => coordination.locks.sweep(),
+      },
+      {name: 'history of locks', everyMs: 60_000, run: () => coordination.locks.sweep()},
+      {name: 'plans', everyMs: 1000, when: PLANS_DUE, run: () => house.plans.sweep()},
+      {name: 'drafts', everyMs: 1000, when: DRAFTS_DUE, run: () => house.planning.sweep()},
       {name: 'old drafts', everyMs: 3_600_000, run: () => house.planning.forgetOld()},
-      {name: 'releases', everyMs: 1000, run: () => house.releases.sweep()},
+      {name: 'releases', everyMs: 1000, when: RELEASES_DUE, run: () => house.releases.sweep()},
       ...(diagnoses
         ? [
-            {name: 'diagnoses', everyMs: 500, run: () => diagnoses.sweep()},
+            {name: 'diagnoses', everyMs: 500, when: DIAGNOSES_DUE, run: () => diagnoses.sweep()},
             {name: 'old diagnoses', everyMs: 3_600_000, run: () => diagnoses.forgetOld()},
           ]
         : []),
-      {name: 'messages of runs', everyMs: 1000, run: () => followers.sweep()},
+      {name: 'messages of runs', everyMs: 1000, when: FOLLOWERS_BEHIND, run: () => followers.sweep()},
       {
         name: 'attempts of runs',
         everyMs: 10_000,

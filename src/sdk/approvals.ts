@@ -24,6 +24,16 @@ export interface ApprovalSummary {
   readonly url: string | undefined
 }
 
+/** How the requests of the last thirty days went. */
+export interface ApprovalStatistics {
+  readonly asked: number
+  readonly approved: number
+  readonly rejected: number
+  readonly expired: number
+  /** From asking to the decision by people, on average, in milliseconds; undefined: none was decided. */
+  readonly meanMs: number | undefined
+}
+
 export type VoteReport =
   /** It counts; `request` is how it stands after it. */
   | {readonly kind: 'counted'; readonly request: ApprovalSummary}
@@ -47,6 +57,7 @@ export interface ApprovalsPort {
     readonly whose: 'mine' | 'all'
     readonly limit: number
   }): Promise<readonly ApprovalSummary[]>
+  statistics(): Promise<ApprovalStatistics>
   /**
    * Whether the actor has to write something before this can count. False too where it can't count anyway, which the
    * attempt then explains; undefined when there is no such request. A hint: nothing is judged by it.

@@ -14,6 +14,8 @@ export interface WantedChange {
 /** A change, as it would be proposed. Everything in it was checked. */
 export type WrittenChange = {
   readonly kind: 'written'
+  /** A language model, or rules of ours. */
+  readonly author: 'model' | 'rules'
   /** The commit it was written for. */
   readonly sha: string
   readonly title: string
@@ -43,6 +45,16 @@ export type OpenedIssue = {readonly project: string; readonly identifier: string
 export interface ChangesPort {
   /** Has a model write it, and checks what came: size, paths, secrets. Changes nothing. */
   write(wanted: WantedChange): Promise<WrittenChange | NothingWritten>
+  /** What rules of ours made of a commit's files, checked as strictly as what a model writes. Changes nothing. */
+  check(made: {
+    readonly repository: string
+    readonly sha: string
+    readonly title: string
+    readonly summary: string
+    /** Each with all of its new text. */
+    readonly files: readonly {readonly path: string; readonly text: string}[]
+    readonly signal: AbortSignal
+  }): Promise<WrittenChange | NothingWritten>
   /** The draft of this key, also once it was closed or merged. */
   proposed(repository: string, key: string, signal: AbortSignal): Promise<ProposedChange | undefined>
   /** @throws CONFLICT where the branch holds something else. */
@@ -51,6 +63,8 @@ export interface ChangesPort {
     readonly key: string
     readonly description: string
     readonly written: WrittenChange
+    /** The branch it is for; the default one when left out. */
+    readonly base?: string
     readonly signal: AbortSignal
   }): Promise<ProposedChange>
   /** Says once on the draft how its tests went. */

@@ -1,15 +1,16 @@
 import type {Actor} from './actor.ts'
 import type {Reply} from './reply.ts'
 
-/** What a person wants by a message. */
-export type Intent =
-  | 'task_submission'
-  | 'status_query'
-  /** The answer to a question of ours. */
-  | 'clarification'
-  | 'approval_decision'
-  | 'general_query'
-  | 'unknown'
+/** What a person wants by a message. `clarification`: they answer a question of ours. */
+export const INTENTS = [
+  'task_submission',
+  'status_query',
+  'clarification',
+  'approval_decision',
+  'general_query',
+  'unknown',
+] as const
+export type Intent = (typeof INTENTS)[number]
 
 /** One message of a person, from whatever surface. */
 export interface SaidByPerson {

@@ -2,6 +2,22 @@ import {z} from 'zod'
 import {plain} from '../kernel/markdown.ts'
 import {defineAction, type ActionDefinition} from './agent.ts'
 
+export type DiagnosisIssue = {readonly service: string; readonly kind: string; readonly evidence: string}
+
+/** What to do about an issue, as a step of a workflow. */
+export type Fix = {
+  readonly agent: string
+  readonly action: string
+  readonly with: Readonly<Record<string, string>>
+}
+
+/** `confidence` from 0 (a guess) to 1. */
+export type Diagnosis = {
+  readonly diagnosis: string
+  readonly fix: Fix | null
+  readonly confidence: number
+}
+
 const issue = z.object({service: z.string(), kind: z.string(), evidence: z.string()})
 const fix = z.object({agent: z.string(), action: z.string(), with: z.record(z.string(), z.string())})
 

@@ -1,7 +1,7 @@
 import {z} from 'zod'
 import {code, ellipsis, plain} from '../kernel/markdown.ts'
 import {defineAction, type ActionDefinition} from './agent.ts'
-import type {CodeOutline} from './services.ts'
+import type {CodeOutline} from './documentation.ts'
 
 const SHOWN = 15
 

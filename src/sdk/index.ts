@@ -18,10 +18,10 @@ export {
   type EffectSteps,
   type RunStep,
 } from './agent.ts'
-export {diagnosisAction} from './diagnosis.ts'
+export {diagnosisAction, type Diagnosis, type DiagnosisIssue, type Fix} from './diagnosis.ts'
 export {explanationAction} from './explanation.ts'
 export {statusAction} from './status.ts'
-export {endedReply, isGoodConclusion, refFor, showJobs, startOnce, unsuccessful} from './workflow-runs.ts'
+export * from './pipelines.ts'
 export {REPLY_STATES, type Control, type Reply, type ReplyState} from './reply.ts'
 export type {Actor} from './actor.ts'
 export type * from './accounts.ts'
@@ -31,14 +31,21 @@ export {
   requestOption,
   suggestRequests,
   type ApprovalsPort,
+  type ApprovalStatistics,
   type ApprovalSummary,
   type VoteReport,
 } from './approvals.ts'
 export type * from './break-glass.ts'
-export type * from './conversations.ts'
+export type * from './catalogue.ts'
+export * from './conversations.ts'
+export type * from './deployments.ts'
+export type * from './documentation.ts'
+export type * from './endpoints.ts'
 export type * from './settings.ts'
 export type * from './evaluations.ts'
 export type * from './uptime.ts'
+export type * from './invocations.ts'
+export type * from './locks.ts'
 export {confirmButton, type AfterOffer, type NewOffer, type OffersPort} from './offers.ts'
 export type * from './planning.ts'
 export type * from './plans.ts'
@@ -46,7 +53,9 @@ export type * from './qa.ts'
 export type * from './doctor.ts'
 export type * from './releases.ts'
 export {relayText, suggestPlaces, type RelayMessage, type RelayPort} from './relay.ts'
+export type * from './reviews.ts'
 export type * from './routing.ts'
+export type * from './runs.ts'
 export type * from './services.ts'
 export type * from './summary.ts'
 export * from './tools.ts'
@@ -54,4 +63,5 @@ export type * from './traces.ts'
 export type * from './triage.ts'
 export {suggestTargets, unknownTarget} from './targets.ts'
 export type * from './verification.ts'
+export type * from './workflow-runs.ts'
 export {defineWorkflow, type StepDefinition, type WorkflowDefinition} from './workflow.ts'

@@ -13,6 +13,8 @@ export interface DraftStep {
   readonly action: string | undefined
   /** Ids of the steps it waits for. Those that need none of each other go on at the same time. */
   readonly needs: readonly string[]
+  /** Ids of the steps whose outputs it works with. */
+  readonly reads: readonly string[]
   /** Only there for another step: the look at a pull request for its newest commit. */
   readonly prepares: boolean
 }

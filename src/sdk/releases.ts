@@ -1,6 +1,6 @@
 import type {Actor} from './actor.ts'
+import type {TargetSummary} from './deployments.ts'
 import type {Reply} from './reply.ts'
-import type {TargetSummary} from './services.ts'
 
 export type ReleaseStanding =
   /** It may be decided; `backTo` is the commit that a rollback ships, where there is one. */

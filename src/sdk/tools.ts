@@ -14,6 +14,8 @@ export interface Tool {
   readonly description: string
   /** JSON Schema of its arguments. */
   readonly input: Readonly<Record<string, Json>>
+  /** It changes nothing: its server says so, or the operator does. */
+  readonly reads: boolean
 }
 
 export interface ShownTool extends Tool {
@@ -72,15 +74,19 @@ export interface ToolsPort {
     readonly task: string
     /** The one in force when left out. */
     readonly strategy?: ToolStrategy | undefined
+    /** Those that change something are not there at all. */
+    readonly readsOnly?: boolean
     readonly signal?: AbortSignal | undefined
   }): Promise<ToolChoice>
   /**
    * A tool that was not shown, asked for by its name, as `server.tool` or alone where only one server has it.
-   * @throws NOT_FOUND with the nearest names, NOT_PERMITTED for one that the agent may not use.
+   * @throws NOT_FOUND with the nearest names, NOT_PERMITTED for one that the agent may not use, or, with `readsOnly`,
+   * for one that changes something.
    */
   load(query: {
     readonly agent: string
     readonly tool: string
+    readonly readsOnly?: boolean
     readonly signal?: AbortSignal | undefined
   }): Promise<ShownTool>
   /**
@@ -92,6 +98,7 @@ export interface ToolsPort {
     readonly agent: string
     readonly tool: string
     readonly arguments: Readonly<Record<string, Json>>
+    readonly readsOnly?: boolean
     readonly signal?: AbortSignal | undefined
   }): Promise<ToolAnswer>
   strategy(): Promise<StrategyInForce>

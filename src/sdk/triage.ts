@@ -8,6 +8,8 @@ export interface ProposedFix {
   readonly steps: readonly string[]
   /** A unified diff, against the commit that failed. */
   readonly diff?: string | undefined
+  /** The file as that diff leaves it. */
+  readonly file?: {readonly path: string; readonly text: string} | undefined
   /** How to see that it helped. */
   readonly test: string
 }
@@ -60,7 +62,12 @@ export interface TriageReport {
     | {readonly kind: 'failed'; readonly reason: string}
 }
 
-export interface IssueVerdict {
+/** `reason` is a whole sentence. */
+export type DraftedFix =
+  | {readonly kind: 'drafted'; readonly number: number; readonly url: string}
+  | {readonly kind: 'nothing'; readonly reason: string}
+
+export type IssueVerdict = {
   readonly number: number
   readonly url: string
   readonly title: string
@@ -75,9 +82,16 @@ export interface IssueVerdict {
   readonly owner: {readonly login: string; readonly why: string} | undefined
   /** It says too little: its author is to be asked. */
   readonly asks: boolean
+  /** What a model would add, of labels and issues that there are. For people to read; nothing of it is applied. */
+  readonly suggestion:
+    | {
+        readonly labels: readonly string[]
+        readonly duplicate: {readonly number: number; readonly url: string} | undefined
+      }
+    | undefined
 }
 
-export interface IssuesTriage {
+export type IssuesTriage = {
   readonly repository: string
   /** Open issues there are, as far as they were read. */
   readonly open: number
@@ -87,6 +101,8 @@ export interface IssuesTriage {
   readonly done: number
   /** Of those that are left, the oldest first, at most as many as asked for. */
   readonly verdicts: readonly IssueVerdict[]
+  /** Why there are no suggestions of a model; undefined where it was asked, or where there is none. */
+  readonly unasked: string | undefined
 }
 
 /** Why runs fail and what issues are about. Everything read is untrusted: it is shown, never followed. */
@@ -105,7 +121,12 @@ export interface TriagePort {
     report: TriageReport,
     signal: AbortSignal,
   ): Promise<{readonly url: string; readonly number: number} | undefined>
-  /** Reads all open issues and judges them by rules. Changes nothing. */
+  /**
+   * Opens the report's patch as a draft pull request for the branch that fails, checked like any change of
+   * feature-dev's; the same patch again is the same draft. `nothing`: there is none, or people alone may make it.
+   */
+  draft(report: TriageReport, signal: AbortSignal): Promise<DraftedFix>
+  /** Reads all open issues and judges them by rules; a model may suggest more. Changes nothing. */
   issues(query: {
     readonly repository: string
     readonly limit: number

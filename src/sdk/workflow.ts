@@ -84,6 +84,10 @@ const step = z.strictObject({
       operation: template.optional().describe('such as deploy'),
       environment: template.optional().describe('such as production'),
       resource: template.optional().describe('such as service or database'),
+      ticket: template
+        .optional()
+        .describe('identifier of the issue of the change, such as OPS-12; infrastructure takes one'),
+      backup: template.optional().describe('the backup that was verified; a change of data takes one'),
       details: values.optional().describe('what approvers should see'),
     })
     .optional()

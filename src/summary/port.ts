@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto'
-import {setTimeout as sleep} from 'node:timers/promises'
-import {valueIfAny, valueOf} from '../integrations/github/look.ts'
-import type {FileContent, PullRequest, RepositoryHost} from '../integrations/github/repository-host.ts'
+import {createProposals} from '../proposals/proposals.ts'
+import {valueOf} from '../integrations/github/look.ts'
+import type {FileContent, RepositoryHost} from '../integrations/github/repository-host.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {AppError} from '../kernel/errors.ts'
 import {unseenRepository} from '../pipelines/commit-refs.ts'
@@ -20,9 +20,6 @@ const DEPLOYS = 3
 const NEXT_STEPS = 5
 /** What GitHub reads and writes by this route. */
 const LARGEST = 1_000_000
-/** Two that write to one branch at the same time: who comes second reads again. */
-const MOST_TRIES = 6
-const TRY_AGAIN_MS = 150
 
 /** Keeps a file of dated summaries, through one pull request at a time. */
 export function createSummary({
@@ -47,6 +44,8 @@ export function createSummary({
     return host
   }
 
+  const proposals = () => createProposals({host: github(), clock})
+
   async function deploys(signal: AbortSignal): Promise<readonly Deploy[]> {
     const each = workflowRuns.workflows().map(async workflow => {
       const runs = await workflowRuns.recent(workflow, {count: DEPLOYS, signal})
@@ -58,21 +57,6 @@ export function createSummary({
       .slice(0, DEPLOYS)
   }
 
-  /** Our open pull request, if there is one. */
-  async function proposal(
-    repository: string,
-    base: string,
-    signal: AbortSignal,
-  ): Promise<PullRequest | undefined> {
-    const look = await github().openPullRequests({repository, signal})
-    return valueOf(look, unseenRepository(repository), clock).find(
-      ({headRef, headRepository, baseRef}) =>
-        headRef.startsWith(BRANCH) &&
-        baseRef === base &&
-        headRepository?.toLowerCase() === repository.toLowerCase(),
-    )
-  }
-
   /** Begins at the newest commit of the default branch. One that an earlier pull request left behind is not touched. */
   async function begin(
     repository: string,
@@ -80,61 +64,26 @@ export function createSummary({
     correlationId: string,
     signal: AbortSignal,
   ): Promise<string> {
-    const tip = await github().branchHead({repository, branch: base, signal})
-    const sha = valueOf(tip, `${repository} has no branch ${base}.`, clock)
+    const sha = await proposals().tip({repository, branch: base, signal})
     const today = `${BRANCH}${date(clock())}`
     for (const branch of [today, `${today}-${correlationId.slice(0, 8)}`]) {
-      const created = await github().createRef({repository, ref: `refs/heads/${branch}`, sha, signal})
-      if (created.kind === 'seen') return branch
-      // There already, from the same moment or an earlier try; or it was refused.
-      const there = await github().branchHead({repository, branch, signal})
-      if (there.kind !== 'seen') valueOf(created, unseenRepository(repository), clock)
+      if (await proposals().begin({repository, branch, sha, signal})) return branch
       const of = await github().pullRequestsFrom({repository, branch, signal})
       if (valueOf(of, unseenRepository(repository), clock).every(({state}) => state === 'open')) return branch
     }
     throw new AppError('CONFLICT', `The branches of today in ${repository} are used up. Delete ${today}.`)
   }
 
-  async function put(change: {
-    readonly repository: string
-    readonly path: string
-    readonly branch: string
-    readonly markdown: string
-    readonly correlationId: string
-    readonly signal: AbortSignal
-  }): Promise<void> {
-    const {repository, branch, markdown, correlationId, signal} = change
-    const message = `Summary ${date(clock())}`
-    for (let tries = 1; ; tries++) {
-      const look = await github().file({repository, path: change.path, ref: branch, signal})
-      const before = valueIfAny(look, clock)
-      if (before && holdsSection(before.text, correlationId)) return
-      const text = prepended(markdown, before ? textOf(before, change.path) : '')
-      if (Buffer.byteLength(text) > LARGEST)
-        throw new AppError('INVALID_INPUT', `${change.path} is too large. Move old sections elsewhere first.`)
-      const written = await github().writeFile({
-        ...{repository, path: change.path, branch, text, message, signal},
-        replaces: before?.sha,
-      })
-      if (written.kind === 'seen') return
-      if (written.kind !== 'failed' || tries === MOST_TRIES)
-        valueOf(written, unseenRepository(repository), clock)
-      await sleep(TRY_AGAIN_MS * tries, undefined, {signal})
-    }
-  }
-
-  async function pullRequest(
-    repository: string,
-    head: string,
-    base: string,
-    signal: AbortSignal,
-  ): Promise<PullRequest> {
-    const title = `Summary ${date(clock())}`
-    const created = await github().createPullRequest({repository, title, body: BODY, head, base, signal})
-    if (created.kind === 'seen') return created.value
-    // Somebody was faster, or the answer to our own request was lost.
-    const meanwhile = await proposal(repository, base, signal)
-    return meanwhile ?? valueOf(created, unseenRepository(repository), clock)
+  /** The file with the section on top, unless it is there. */
+  function withSection(
+    before: FileContent | undefined,
+    {path: at, markdown, correlationId}: Parameters<SummaryPort['propose']>[0],
+  ): string | undefined {
+    if (before && holdsSection(before.text, correlationId)) return undefined
+    const text = prepended(markdown, before ? textOf(before, at) : '')
+    if (Buffer.byteLength(text) > LARGEST)
+      throw new AppError('INVALID_INPUT', `${at} is too large. Move old sections elsewhere first.`)
+    return text
   }
 
   return {
@@ -182,13 +131,17 @@ export function createSummary({
       return {repository, path, markdown: redactText(section), omitted}
     },
 
-    async propose({repository, path: at, markdown, correlationId}, signal) {
+    async propose(draft, signal) {
+      const {repository, path: at, correlationId} = draft
       const seen = await github().repository({repository, signal})
       const base = valueOf(seen, unseenRepository(repository), clock).defaultBranch
-      const open = await proposal(repository, base, signal)
+      const open = await proposals().find({repository, prefix: BRANCH, base, signal})
       const branch = open?.headRef ?? (await begin(repository, base, correlationId, signal))
-      await put({repository, path: at, branch, markdown, correlationId, signal})
-      const {url, number} = open ?? (await pullRequest(repository, branch, base, signal))
+      const title = `Summary ${date(clock())}`
+      const edit = (before: FileContent | undefined) => withSection(before, draft)
+      await proposals().write({repository, branch, path: at, message: title, edit, signal})
+      const change = {repository, prefix: BRANCH, title, body: BODY, head: branch, base, signal}
+      const {url, number} = open ?? (await proposals().open(change))
       return {url, number, branch, opened: !open}
     },
   }

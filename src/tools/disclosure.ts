@@ -42,10 +42,15 @@ interface Candidate extends ShownTool {
 }
 
 /** The part of a catalogue that an agent may use; servers of which nothing is left are left out. */
-function grantedTo(catalogue: readonly OfferedServer[], {servers, tools}: Grant): readonly OfferedServer[] {
+function grantedTo(
+  catalogue: readonly OfferedServer[],
+  {servers, tools}: Grant,
+  readsOnly: boolean,
+): readonly OfferedServer[] {
   return catalogue.flatMap(server => {
     const granted = server.tools.filter(
-      ({name}) => servers.includes(server.name) || tools.includes(`${server.name}.${name}`),
+      ({name, reads}) =>
+        (reads || !readsOnly) && (servers.includes(server.name) || tools.includes(`${server.name}.${name}`)),
     )
     return granted.length === 0 ? [] : [{...server, tools: granted}]
   })
@@ -60,13 +65,16 @@ export function choose({
   task,
   catalogue,
   grant,
+  readsOnly = false,
 }: {
   readonly strategy: ToolStrategy
   readonly task: string
   readonly catalogue: readonly OfferedServer[]
   readonly grant: Grant
+  /** What changes something is left out, as if it were not granted. */
+  readonly readsOnly?: boolean
 }): Omit<ToolChoice, 'missing'> {
-  const granted = grantedTo(catalogue, grant)
+  const granted = grantedTo(catalogue, grant, readsOnly)
   const said = new Set(wordsOf(task))
   const keywords = keywordsOf(granted)
   const candidates = granted.flatMap(server => {

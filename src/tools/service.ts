@@ -5,14 +5,17 @@ import {AppError, toError} from '../kernel/errors.ts'
 import {fingerprint} from '../kernel/fingerprint.ts'
 import {canonicalJson} from '../kernel/json.ts'
 import {didYouMean} from '../platform/config/faults.ts'
-import type {Tool, ToolChoice, ToolsPort, ToolStrategy} from '../sdk/tools.ts'
+import type {ShownTool, Tool, ToolAnswer, ToolChoice, ToolsPort, ToolStrategy} from '../sdk/tools.ts'
 import {choose, type Grant, type OfferedServer} from './disclosure.ts'
+import type {ToolMetrics} from './metrics.ts'
 import type {StrategyStore} from './store.ts'
 
 /** How long what a server offers is believed. */
 const FRESH_MS = 300_000
 const MAX_ARGUMENT_CHARS = 262_144
 const NOTHING: Grant = {servers: [], tools: []}
+
+type Wish = Parameters<ToolsPort['load']>[0]
 
 interface KnownServer {
   readonly server: ToolServer
@@ -34,6 +37,7 @@ export function createTools({
   configured,
   store,
   audit,
+  metrics,
   redact,
   clock,
 }: {
@@ -43,6 +47,7 @@ export function createTools({
   readonly configured: ToolStrategy
   readonly store: StrategyStore
   readonly audit: Pick<Audit, 'around' | 'refused'>
+  readonly metrics: Pick<ToolMetrics, 'called'>
   readonly redact: (text: string) => string
   readonly clock: Clock
 }): ToolsPort & {close(): Promise<void>} {
@@ -80,7 +85,7 @@ export function createTools({
   }
 
   /** Every tool that the agent may use, the one that was meant being told by its whole name, or alone. */
-  async function find(agent: string, wanted: string, signal?: AbortSignal) {
+  async function find({agent, tool: wanted, readsOnly = false, signal}: Wish): Promise<ShownTool> {
     const [, named = '', tool = ''] = /^([^.]*)\.(.+)$/.exec(wanted) ?? []
     const known = servers.get(named)
     const {servers: whole, tools: single} = grantOf(agent)
@@ -91,7 +96,10 @@ export function createTools({
     const fitting = (tools: ReturnType<typeof all>) =>
       tools.filter(each => (known ? each.server === named && each.name === tool : each.name === wanted))
     const [found, ...others] = fitting(all())
-    if (found && others.length === 0) return {...found, rationale: 'asked for by name'}
+    if (found && others.length === 0) {
+      if (readsOnly && !found.reads) throw await refusal(agent, nameOf(found), true)
+      return {...found, rationale: 'asked for by name'}
+    }
     if (found)
       throw new AppError(
         'INVALID_INPUT',
@@ -100,7 +108,7 @@ export function createTools({
     if (before && offers.get(named) === before) {
       // It may have come since.
       offers.delete(named)
-      return find(agent, wanted, signal)
+      return find({agent, tool: wanted, readsOnly, signal})
     }
     const away = missing.find(({server}) => server === named)
     if (away) throw new AppError('UPSTREAM_UNAVAILABLE', away.reason)
@@ -108,12 +116,28 @@ export function createTools({
     throw new AppError('NOT_FOUND', `There is no tool ${wanted} for ${agent}.${didYouMean(wanted, names)}`)
   }
 
-  async function refusal(agent: string, tool: string): Promise<AppError> {
+  async function refusal(agent: string, tool: string, writes = false): Promise<AppError> {
     await audit.refused({action: 'tool.refused', subject: tool, actor: {id: agent, name: agent}})
     return new AppError(
       'NOT_PERMITTED',
-      `${agent} may not use ${tool}. An operator can give it by tools.agents in signalbox.yaml.`,
+      writes
+        ? `${tool} may change something, and a model is given what only reads. An operator who knows better can name it under reads of its server in signalbox.yaml.`
+        : `${agent} may not use ${tool}. An operator can give it by tools.agents in signalbox.yaml.`,
     )
+  }
+
+  async function counted(server: string, call: () => Promise<ToolAnswer>): Promise<ToolAnswer> {
+    try {
+      const answer = await call()
+      metrics.called(server, answer.ok ? 'done' : 'failed')
+      return answer
+    } catch (error) {
+      metrics.called(
+        server,
+        error instanceof AppError && error.disposition === 'user' ? 'declined' : 'unavailable',
+      )
+      throw error
+    }
   }
 
   async function inForce() {
@@ -127,22 +151,23 @@ export function createTools({
   }
 
   return {
-    async discover({agent, task, strategy, signal}) {
+    async discover({agent, task, strategy, readsOnly = false, signal}) {
       const {catalogue, missing} = await catalogueFor(agent, signal)
       const used = strategy ?? (await inForce()).strategy
-      return {...choose({strategy: used, task, catalogue, grant: grantOf(agent)}), missing}
+      return {...choose({strategy: used, task, catalogue, grant: grantOf(agent), readsOnly}), missing}
     },
 
-    load: ({agent, tool, signal}) => find(agent, tool, signal),
+    load: find,
 
-    async call({agent, tool: wanted, arguments: given, signal}) {
+    async call({arguments: given, ...wish}) {
       const json = canonicalJson(given)
       if (json.length > MAX_ARGUMENT_CHARS)
         throw new AppError(
           'INVALID_INPUT',
           `The arguments have ${json.length} characters, which is too much.`,
         )
-      const tool = await find(agent, wanted, signal)
+      const {agent, signal} = wish
+      const tool = await find(wish)
       const known = servers.get(tool.server)
       if (!known) throw new AppError('INVARIANT_BROKEN', `There is no tool server ${tool.server}.`)
       const answer = await audit.around(
@@ -151,7 +176,7 @@ export function createTools({
           subject: nameOf(tool),
           details: {agent, arguments: fingerprint(json)},
         },
-        () => known.server.call(tool.name, given, signal),
+        () => counted(tool.server, () => known.server.call(tool.name, given, signal)),
         ({ok, text}) => ({phase: ok ? 'done' : 'failed', details: {answer: fingerprint(text)}}),
       )
       return {...answer, text: redact(answer.text)}

@@ -1,7 +1,10 @@
-import type {Llm} from '../integrations/llm/llm.ts'
+import type {Llm, Passage} from '../integrations/llm/llm.ts'
 import {ellipsis, visible} from '../kernel/markdown.ts'
 import type {TriagedFailure, TriageReport} from '../sdk/index.ts'
+import type {Consult} from '../tools/consult.ts'
 
+/** Whose model and tools it uses. */
+const AGENT = 'triage'
 const LONGEST = 500
 
 /**
@@ -9,7 +12,7 @@ const LONGEST = 500
  * of it and what is proposed was settled before the model was asked.
  */
 export async function explain(
-  llm: Llm,
+  {llm, consult}: {readonly llm: Llm; readonly consult: Consult},
   {
     failure,
     about,
@@ -18,22 +21,22 @@ export async function explain(
 ): Promise<TriageReport['explanation']> {
   if (!llm.on) return {kind: 'off'}
   const {kind, tool, message, file, line, evidence, job} = failure
+  const log: Passage = {
+    text: [message, file === undefined ? '' : `${file}:${line ?? '?'}`, ...evidence].join('\n'),
+    trusted: false,
+    source: `log of job ${job.name}, ${about}`,
+  }
+  const task = 'Explain why a job of a CI run failed.'
+  const found = await consult({agent: AGENT, task, about: [log], signal})
   const answer = await llm.text({
     purpose: 'triage',
-    agent: 'triage',
+    agent: AGENT,
     system:
       'You explain to a developer why a job of a CI run failed. At most three plain sentences, no Markdown, no commands, no links. Say so if the log does not tell.',
     messages: [
       {
         role: 'user',
-        passages: [
-          {text: `Rules found: ${kind}, told by ${tool}.`, trusted: true},
-          {
-            text: [message, file === undefined ? '' : `${file}:${line ?? '?'}`, ...evidence].join('\n'),
-            trusted: false,
-            source: `log of job ${job.name}, ${about}`,
-          },
-        ],
+        passages: [{text: `Rules found: ${kind}, told by ${tool}.`, trusted: true}, log, ...found],
       },
     ],
     maxOutputTokens: 250,

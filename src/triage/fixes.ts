@@ -1,9 +1,15 @@
 import type {ProposedFix} from '../sdk/index.ts'
 import type {Failure} from './failure.ts'
-import {appended, replacedWord} from './patch.ts'
+import {appended, replacedWord, type Patch} from './patch.ts'
 
 /** Texts of the commit that failed, by path. */
 export type Sources = ReadonlyMap<string, string>
+
+/** A name, and the registry that would know it. */
+export interface PackageName {
+  readonly registry: 'npm' | 'pypi'
+  readonly name: string
+}
 
 /** Names that registries give out. Whatever else a log calls a module is not put into a command line. */
 const NPM_NAME = /^(?:@[a-z\d][\w.-]*\/)?[a-z\d][\w.-]*$/i
@@ -32,13 +38,41 @@ export function filesFor({kind, tool, file, subject}: Failure): readonly string[
   return [...own, isPython(tool) ? REQUIREMENTS : MANIFEST]
 }
 
-/** What to do about a failure. Never a command to be run by anybody but a person who read it. */
-export function fixFor(failure: Failure, sources: Sources): ProposedFix {
+/** The package that a missing module would come in; undefined where it is a file of the repository, or no name at all. */
+export function packageOf({kind, tool, subject}: Failure, sources: Sources): PackageName | undefined {
+  if (kind !== 'missing_dependency' || subject === undefined) return undefined
+  if (isPython(tool)) {
+    const module = subject.split('.')[0] ?? subject
+    const ours = [...sources.keys()].some(path => path === `${module}.py` || path.startsWith(`${module}/`))
+    if (ours || !PYTHON_NAME.test(module)) return undefined
+    return {registry: 'pypi', name: PYTHON_PACKAGES[module] ?? module}
+  }
+  const name = subject
+    .split('/')
+    .slice(0, subject.startsWith('@') ? 2 : 1)
+    .join('/')
+  return NPM_NAME.test(name) && !/^[./]/.test(subject) ? {registry: 'npm', name} : undefined
+}
+
+/**
+ * What to do about a failure. Never a command to be run by anybody but a person who read it. `registered`: whether the
+ * registry has the package that is missing, undefined where nobody knows.
+ */
+export function fixFor(
+  failure: Failure,
+  sources: Sources,
+  {registered}: {readonly registered?: boolean | undefined} = {},
+): ProposedFix {
   const {kind, tool, subject} = failure
   switch (kind) {
-    case 'missing_dependency':
+    case 'missing_dependency': {
       if (subject === undefined) return lockfile()
-      return isPython(tool) ? pythonModule(subject, sources) : nodeModule(failure, subject, sources)
+      const wanted = packageOf(failure, sources)
+      const fix = isPython(tool)
+        ? pythonModule(wanted, sources)
+        : nodeModule(failure, subject, wanted, sources)
+      return wanted && registered === false && !isListed(wanted, sources) ? unregistered(wanted) : fix
+    }
     case 'code_error':
     case 'test_failure':
       return meantWord(failure, sources) ?? lookAt(failure)
@@ -89,21 +123,31 @@ function isPython(tool: string): boolean {
   return tool === 'python' || tool === 'pytest'
 }
 
-function pythonModule(subject: string, sources: Sources): ProposedFix {
-  const module = subject.split('.')[0] ?? subject
-  const ours = [...sources.keys()].some(path => path === `${module}.py` || path.startsWith(`${module}/`))
-  if (!PYTHON_NAME.test(module) || ours)
+/** The repository says that it needs it. */
+function isListed({registry, name}: PackageName, sources: Sources): boolean {
+  if (registry === 'npm') return sources.get(MANIFEST)?.includes(`"${name}"`) ?? false
+  const lines = sources.get(REQUIREMENTS)?.split('\n') ?? []
+  return lines.some(line => line.split(/[\s=<>~![;#]/)[0]?.toLowerCase() === name.toLowerCase())
+}
+
+function unregistered({registry, name}: PackageName): ProposedFix {
+  return playbook(`${registry} has no package ${name}: mind the spelling, or whose registry it is in`, {
+    risk: 'medium',
+    steps: [],
+    test: 'run the job again',
+  })
+}
+
+function pythonModule(wanted: PackageName | undefined, sources: Sources): ProposedFix {
+  if (!wanted)
     return playbook('the module is not on the path: check PYTHONPATH and the import', {
       risk: 'medium',
       steps: [],
       test: 'run the tests again',
     })
-  const name = PYTHON_PACKAGES[module] ?? module
+  const {name} = wanted
   const text = sources.get(REQUIREMENTS)
-  const listed = text
-    ?.split('\n')
-    .some(line => line.split(/[\s=<>~![;#]/)[0]?.toLowerCase() === name.toLowerCase())
-  if (listed === true)
+  if (isListed(wanted, sources))
     return playbook(`${REQUIREMENTS} lists it: the job does not install it, or into another environment`, {
       steps: [`pip install -r ${REQUIREMENTS}`],
       test: 'run the job again',
@@ -120,42 +164,39 @@ function pythonModule(subject: string, sources: Sources): ProposedFix {
   return {
     ...{kind: 'patch', title: `declare ${name} in ${REQUIREMENTS}`, risk: 'medium'},
     steps: [`check that ${name} is the package you mean, and pin its version`],
-    diff: appended(REQUIREMENTS, text, name),
+    ...patchOf(REQUIREMENTS, appended(REQUIREMENTS, text, name)),
     test: 'run the tests again',
   }
 }
 
-function nodeModule({file}: Failure, subject: string, sources: Sources): ProposedFix {
+function nodeModule(
+  {file}: Failure,
+  subject: string,
+  wanted: PackageName | undefined,
+  sources: Sources,
+): ProposedFix {
   if (/^[./]/.test(subject))
     return playbook('the import leads to a file that is not there: mend the path, or add the file', {
       risk: 'medium',
       steps: file === undefined ? [] : [`look at the import in ${file}`],
       test: 'run the job again',
     })
-  const name = subject
-    .split('/')
-    .slice(0, subject.startsWith('@') ? 2 : 1)
-    .join('/')
-  if (!NPM_NAME.test(name))
+  if (!wanted)
     return playbook('the module has no name that npm gives out: look at the import', {
       risk: 'medium',
       steps: [],
       test: 'run the job again',
     })
-  return isDeclared(name, sources.get(MANIFEST))
+  return isListed(wanted, sources)
     ? playbook(`${MANIFEST} declares it: the job does not install it, or the lockfile is older`, {
         steps: ['npm ci', 'npm install, and commit package-lock.json, where they differ'],
         test: 'run the job again',
       })
     : playbook('declare the package', {
         risk: 'medium',
-        steps: [`npm install ${name}`, 'check that it is the package you mean; commit both files'],
+        steps: [`npm install ${wanted.name}`, 'check that it is the package you mean; commit both files'],
         test: 'run the job again',
       })
-}
-
-function isDeclared(name: string, manifest: string | undefined): boolean {
-  return manifest?.includes(`"${name}"`) ?? false
 }
 
 function lockfile(): ProposedFix {
@@ -168,8 +209,8 @@ function lockfile(): ProposedFix {
 function meantWord({file, line, meant}: Failure, sources: Sources): ProposedFix | undefined {
   const text = file === undefined ? undefined : sources.get(file)
   if (file === undefined || line === undefined || meant === undefined || text === undefined) return undefined
-  const diff = replacedWord(file, text, {line, ...meant})
-  return diff === undefined
+  const patch = replacedWord(file, text, {line, ...meant})
+  return patch === undefined
     ? undefined
     : {
         ...{
@@ -178,9 +219,13 @@ function meantWord({file, line, meant}: Failure, sources: Sources): ProposedFix 
           risk: 'low',
         },
         steps: [],
-        diff,
+        ...patchOf(file, patch),
         test: 'run the job again',
       }
+}
+
+function patchOf(path: string, {diff, text}: Patch): Pick<ProposedFix, 'diff' | 'file'> {
+  return {diff, file: {path, text}}
 }
 
 function lookAt({kind, file, line, subject}: Failure): ProposedFix {

@@ -6,11 +6,13 @@ import type {Llm} from '../integrations/llm/llm.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {AppError} from '../kernel/errors.ts'
 import type {PipelinesPort, TriagedFailure, TriagePort, TriageReport} from '../sdk/index.ts'
+import type {Consult} from '../tools/consult.ts'
 import {failuresIn, inOrder} from './causes.ts'
 import {explain} from './explain.ts'
 import {WHAT_FAILS, type Failure} from './failure.ts'
-import {filesFor, fixFor, type Sources} from './fixes.ts'
+import {filesFor, fixFor, packageOf, type Sources} from './fixes.ts'
 import {linesOfLog} from './log.ts'
+import type {AskRegistry} from './registries.ts'
 import {referenceIn} from './reference.ts'
 import {confidenceOf, gradeOf, type Sighting} from './score.ts'
 
@@ -44,6 +46,8 @@ export function createInvestigate({
   repository: host,
   pipelines,
   llm,
+  consult,
+  askRegistry,
   redact,
   clock,
 }: {
@@ -51,6 +55,8 @@ export function createInvestigate({
   readonly repository: Pick<RepositoryHost, 'pullRequest' | 'file'>
   readonly pipelines: Pick<PipelinesPort, 'repository' | 'runsOf'>
   readonly llm: Llm
+  readonly consult: Consult
+  readonly askRegistry: AskRegistry
   readonly redact: (text: string) => string
   readonly clock: Clock
 }): TriagePort['investigate'] {
@@ -120,6 +126,20 @@ export function createInvestigate({
     return texts
   }
 
+  /** By the missing module's name, whether the registry has its package. */
+  async function registeredOf(
+    failures: readonly Failure[],
+    sources: Sources,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string | undefined, boolean | undefined>> {
+    const answers = new Map<string | undefined, boolean | undefined>()
+    for (const failure of failures.slice(0, MOST_LOOKED_UP)) {
+      const wanted = packageOf(failure, sources)
+      if (wanted) answers.set(failure.subject, await askRegistry(wanted, signal))
+    }
+    return answers
+  }
+
   return async ({ref, repository: given, signal}) => {
     const reference = referenceIn(ref)
     const repository = pipelines.repository(reference.repository ?? given)
@@ -140,9 +160,11 @@ export function createInvestigate({
     const {failures, unread, left} = await failuresOf(repository, runs, signal)
     const sources = await sourcesOf(repository, sha, inOrder(failures), signal)
     const page = runs[0]?.url.split('/actions/')[0]
+    const registered = await registeredOf(inOrder(failures), sources, signal)
     const judged = inOrder(
       failures.map(failure => {
-        const confidence = confidenceOf(failure, sightingOf(failure, sources))
+        const sighting = {...sightingOf(failure, sources), registered: registered.get(failure.subject)}
+        const confidence = confidenceOf(failure, sighting)
         return {
           ...failure,
           what: WHAT_FAILS[failure.kind],
@@ -161,8 +183,8 @@ export function createInvestigate({
         workflow: run.name,
         conclusion: run.conclusion ?? run.status,
       })),
-      fix: cause && fixFor(cause, sources),
-      explanation: cause ? await explain(llm, {failure: cause, about, signal}) : {kind: 'off'},
+      fix: cause && fixFor(cause, sources, {registered: registered.get(cause.subject)}),
+      explanation: cause ? await explain({llm, consult}, {failure: cause, about, signal}) : {kind: 'off'},
     }
   }
 }

@@ -4,6 +4,8 @@ import {isTestFile, type Failure, type FailureKind} from './failure.ts'
 export interface Sighting {
   /** Where the repository imports it: in the file that failed, in another one that the log names, or in none we read. */
   readonly imported?: 'here' | 'elsewhere' | 'nowhere'
+  /** Whether its registry has a package of that name; left out where nobody was asked, or nobody knows. */
+  readonly registered?: boolean | undefined
 }
 
 const BASE = 50
@@ -21,11 +23,13 @@ const KNOWN: Readonly<Record<FailureKind, number>> = {
   job_failure: 0,
 }
 const IMPORTED = {here: 30, elsewhere: 20, nowhere: 5} as const
+const REGISTERED = 30
+const UNREGISTERED = 20
 const LONG_CONTEXT = 5
 const SHORT_MESSAGE = 120
 
 /** How sure we are of a failure's cause, from 0 to 100, from its evidence alone. */
-export function confidenceOf(failure: Failure, {imported}: Sighting = {}): number {
+export function confidenceOf(failure: Failure, {imported, registered}: Sighting = {}): number {
   const {kind, code, file, line, message, evidence} = failure
   const parts = [
     BASE,
@@ -36,11 +40,14 @@ export function confidenceOf(failure: Failure, {imported}: Sighting = {}): numbe
     evidence.length >= LONG_CONTEXT && kind !== 'job_failure' ? 5 : 0,
     message.length <= SHORT_MESSAGE ? 5 : 0,
     imported === undefined || kind !== 'missing_dependency' ? 0 : IMPORTED[imported],
+    registered === true ? REGISTERED : 0,
   ]
-  return Math.min(
+  const sure = Math.min(
     100,
     parts.reduce((sum, part) => sum + part),
   )
+  // From what all the rest makes of it: a name that there is not speaks against any amount of evidence.
+  return registered === false ? sure - UNREGISTERED : sure
 }
 
 export type Grade = 'quick win' | 'medium' | 'needs review'

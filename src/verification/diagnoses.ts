@@ -1,5 +1,5 @@
 import type {Pool} from 'pg'
-import {findRun} from '../deployments/find-run.ts'
+import {createDispatchedRuns} from '../deployments/dispatched-runs.ts'
 import type {CodeHost, RunDetail} from '../integrations/github/code-host.ts'
 import type {ReplyTarget} from '../invocations/invocation.ts'
 import type {EndedCommand, InvocationStore} from '../invocations/store.ts'
@@ -24,8 +24,6 @@ import type {ClaimedDiagnosis, DiagnosisStore} from './diagnosis-store.ts'
 import {readEvidence} from './evidence.ts'
 import {verdictOf} from './report.ts'
 
-/** GitHub's clock and ours may differ this much when runs are looked up by their creation time. */
-const CLOCK_SKEW_MS = 60_000
 const AT_ONCE = 20
 /** Steps in one go before the claim is given back. */
 const STEPS_PER_TURN = 10
@@ -64,6 +62,8 @@ export function createDiagnoses({
   /** How long a dead worker's diagnosis waits before another one takes it over. */
   readonly leaseMs: number
 }) {
+  const runs = createDispatchedRuns({codeHost, clock, log})
+
   /** What commits with each change: its message, and at the end the command's own end. */
   async function mirror(db: Db, state: DiagnosisState): Promise<EndedCommand | undefined> {
     const {order, ending} = state
@@ -138,29 +138,7 @@ export function createDiagnoses({
     if (begun?.phase !== 'dispatching') return begun
     // A process that was frozen for a while must not dispatch in its sleep: whoever took over has seen to it.
     if (!(await store.renew(claimed, leaseMs))) return undefined
-    return fold(id, await dispatch(begun), fence)
-  }
-
-  async function dispatch({order}: DiagnosisState): Promise<DiagnosisEvent> {
-    const {repository, workflow, ref, inputs} = order
-    const outcome = await codeHost.dispatch({repository, workflow, ref, inputs})
-    const at = clock()
-    switch (outcome.kind) {
-      case 'accepted':
-        return {type: 'dispatched', at, ...(outcome.run ? {run: outcome.run} : {})}
-      case 'refused':
-        return {type: 'dispatch-refused', at, reason: outcome.reason}
-      case 'slow-down':
-        return {type: 'slowed', at, until: outcome.until}
-      case 'not-sent':
-        return {type: 'dispatch-not-sent', at}
-      case 'unclear':
-        log.warn(
-          {diagnosis: order.id, reason: outcome.reason},
-          'the answer to a dispatch was lost; looking for its run',
-        )
-        return {type: 'dispatch-unclear', at, cause: 'answer-lost'}
-    }
+    return fold(id, await runs.dispatch(id, begun.order), fence)
   }
 
   async function learn(
@@ -174,11 +152,8 @@ export function createDiagnoses({
       case 'locate':
         return locate(state)
       case 'observe': {
-        const look = await codeHost.run({repository, runId: state.run?.id ?? ''})
-        if (look.kind === 'seen') return seen(look.value, look.value.jobs)
-        if (look.kind === 'missing') return {type: 'run-hidden', at: clock()}
-        if (look.kind === 'refused') return {type: 'run-hidden', at: clock(), reason: look.reason}
-        return unseen(look)
+        const run = await runs.look(repository, state.run?.id ?? '')
+        return 'type' in run ? run : seen(run, run.jobs)
       }
       case 'stop': {
         const outcome = await codeHost.cancel({repository, runId: state.run?.id ?? '', force: false})
@@ -190,20 +165,16 @@ export function createDiagnoses({
       case 'read': {
         if (!state.run) return {type: 'look-failed', at: clock()}
         const evidence = await readEvidence({order: state.order, run: state.run}, {codeHost, redact})
-        return 'kind' in evidence ? unseen(evidence) : {type: 'evidence-read', at: clock(), evidence}
+        return 'kind' in evidence ? runs.unseen(evidence) : {type: 'evidence-read', at: clock(), evidence}
       }
     }
   }
 
   async function locate({order, dispatchedAt}: DiagnosisState): Promise<DiagnosisEvent> {
     const {repository, workflow, id} = order
-    const since = (dispatchedAt ?? order.requestedAt) - CLOCK_SKEW_MS
-    const look = await codeHost.dispatchedRuns({repository, workflow, since})
-    if (look.kind !== 'seen') return unseen(look)
-    const {run, twins} = findRun(look.value, id)
-    if (twins.length > 0)
-      log.error({diagnosis: id, runs: twins.map(twin => twin.id)}, 'more than one run carries this id')
-    return run ? seen(run, []) : {type: 'run-missing', at: clock()}
+    const found = await runs.find(id, {repository, workflow, since: dispatchedAt ?? order.requestedAt})
+    if ('type' in found) return found
+    return found.run ? seen(found.run, []) : {type: 'run-missing', at: clock()}
   }
 
   function seen(
@@ -216,16 +187,6 @@ export function createDiagnoses({
       run: {id, url, status, conclusion},
       jobs: jobs.map(job => ({name: job.name, status: job.status, conclusion: job.conclusion})),
     }
-  }
-
-  function unseen(
-    look:
-      | {readonly kind: 'missing' | 'refused' | 'failed'}
-      | {readonly kind: 'slow-down'; readonly until: number},
-  ): DiagnosisEvent {
-    return look.kind === 'slow-down'
-      ? {type: 'slowed', at: clock(), until: look.until}
-      : {type: 'look-failed', at: clock()}
   }
 
   async function claimAndTurn(id: string): Promise<void> {

@@ -10,6 +10,10 @@ export interface ClaimedDiagnosis {
 
 const KEPT_DAYS = 90
 
+const DUE = `phase <> 'ended' and look_at <= now() and (lease_until is null or lease_until < now())`
+/** Whether there are some that are due with nobody at them. */
+export const DIAGNOSES_DUE = `exists (select from diagnoses where ${DUE})`
+
 export type DiagnosisStore = ReturnType<typeof createDiagnosisStore>
 
 /** The record of diagnoses. A claim raises the fence; a commit under an older fence changes nothing. */
@@ -42,7 +46,7 @@ export function createDiagnosisStore({pool}: {readonly pool: Pool}) {
       const {rows} = await pool.query<{id: string}>({
         name: 'diagnoses-due',
         text: `select id from diagnoses
-          where phase <> 'ended' and look_at <= now() and (lease_until is null or lease_until < now())
+          where ${DUE}
           order by look_at limit $1`,
         values: [limit],
       })

@@ -67,7 +67,7 @@ export interface DiagnosisState {
 
 export type DiagnosisEvent = {readonly at: number} & (
   | {readonly type: 'dispatch-began'}
-  | {readonly type: 'dispatched'; readonly run?: {readonly id: string; readonly url: string}}
+  | {readonly type: 'dispatch-accepted'; readonly run?: {readonly id: string; readonly url: string}}
   | {readonly type: 'dispatch-refused'; readonly reason: string}
   | {readonly type: 'dispatch-unclear'; readonly cause: 'answer-lost' | 'crashed'}
   | {readonly type: 'dispatch-not-sent'}
@@ -115,7 +115,7 @@ export function decide(state: DiagnosisState, event: DiagnosisEvent): DiagnosisS
       return phase === 'requested'
         ? {...without(state, 'slowUntil'), phase: 'dispatching', dispatchedAt: at}
         : state
-    case 'dispatched': {
+    case 'dispatch-accepted': {
       if (phase !== 'dispatching') return state
       const found = event.run && {run: {...event.run, status: 'queued', conclusion: null}}
       return found

@@ -1,3 +1,4 @@
+import {jsonSchema} from '../events/event.ts'
 import {Answer, REQUEST_TYPES, type AgentRequest, type Requests} from '../events/index.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {AppError} from '../kernel/errors.ts'
@@ -35,7 +36,7 @@ export function answerRequests({
       case 'query_capability':
         return {
           agent_id: agent.id,
-          capabilities: registrationOf(agent, '').capabilities as unknown as Json,
+          capabilities: jsonSchema.parse(registrationOf(agent, '').capabilities),
         }
       default:
         return execute(request, signal)

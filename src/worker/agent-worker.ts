@@ -2,7 +2,7 @@ import {z} from 'zod'
 import {AppError, toError} from '../kernel/errors.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {correlation, shortId} from '../kernel/correlation.ts'
-import {code, plain} from '../kernel/markdown.ts'
+import {code, plain, timestamp} from '../kernel/markdown.ts'
 import type {Json} from '../kernel/json.ts'
 import {createCommandEffects} from '../invocations/effect-store.ts'
 import {agentQueue, type Invocation} from '../invocations/invocation.ts'
@@ -40,6 +40,11 @@ export interface AgentWorker extends QueueWorker {
   /** The agent's jobs under way in this process, and how many there can be. */
   load(): Load
 }
+
+/** A first try and two more: who does not answer three times is told of. */
+const MOST_TRIES = 3
+/** A pause that the other side asks for is waited out up to this; a longer one is told with its end. */
+const LONGEST_PAUSE_MS = 60_000
 
 const jobData = z.object({id: z.uuid()})
 
@@ -125,17 +130,27 @@ async function fail(
   error: Error,
   timedOut: boolean,
 ): Promise<void> {
-  const {log} = options
+  const {log, clock} = options
   const known = error instanceof AppError ? error : undefined
-  if (known?.disposition === 'retry' && !job.lastAttempt) {
+  if (known && isTriedAgain(known, job)) {
     log.warn({err: error, attempt: job.attempt}, 'action will be tried again')
+    if (known.retryAfterMs !== undefined)
+      await show(options, invocation.id, signed(invocation, waitingReply(invocation, known, clock())))
     throw error
   }
   if (known?.disposition === 'user') log.info({code: known.code}, 'action ended with a refusal')
   else log.error({err: error}, 'action failed')
   const errorCode = timedOut ? 'TIMED_OUT' : (known?.code ?? 'INTERNAL')
   const how = {error: {code: errorCode}, ours: timedOut || known?.disposition !== 'user'}
-  await finish(options, invocation, 'failed', failureReply(invocation, error, errorCode, timedOut), how)
+  const reply = failureReply(invocation, {error, errorCode, timedOut, now: clock()})
+  await finish(options, invocation, 'failed', reply, how)
+}
+
+function isTriedAgain(
+  {disposition, retryAfterMs = 0}: AppError,
+  {attempt, lastAttempt}: ReceivedJob,
+): boolean {
+  return disposition === 'retry' && !lastAttempt && attempt < MOST_TRIES && retryAfterMs <= LONGEST_PAUSE_MS
 }
 
 async function finish(
@@ -155,23 +170,23 @@ async function finish(
 ): Promise<void> {
   const {invocations, pool, replies, tellError, notify, observe, clock} = options
   const {id, source, command, createdAt} = invocation
-  // A command given over the API has no message.
+  // A command given over the API has no message: its last word is kept with its end.
   const view = source === 'api' ? undefined : signed(invocation, reply)
+  const end = source === 'api' ? {...how, result: {reply: {...reply}, output: how.result ?? null}} : how
   const ended = ours
     ? await transaction(pool, async db => {
-        if (!(await invocations.endWithin(db, id, {status, ...how}))) return false
+        if (!(await invocations.endWithin(db, id, {status, ...end}))) return false
         if (view) await replies.write(db, id, view)
         await tellError(db, invocation, how.error?.code ?? 'INTERNAL')
         return true
       })
-    : await invocations.end(id, {status, ...how}, view)
+    : await invocations.end(id, {status, ...end}, view)
   if (ended && view) await notify(id)
   observe({command, outcome: status}, (clock() - createdAt) / 1000)
 }
 
-async function show({pool, replies, notify}: AgentWorkerOptions, id: string, reply: Reply): Promise<void> {
-  await replies.write(pool, id, reply)
-  await notify(id)
+async function show({invocations, notify}: AgentWorkerOptions, id: string, reply: Reply): Promise<void> {
+  if (await invocations.show(id, reply)) await notify(id)
 }
 
 /** Every message says who asked and which command it was. */
@@ -182,33 +197,50 @@ function signed(invocation: Invocation, reply: Reply): Reply {
   return {...reply, lines: [...(reply.lines ?? []), line]}
 }
 
-function failureReply(invocation: Invocation, error: Error, errorCode: string, timedOut: boolean): Reply {
+function waitingReply({command}: Invocation, {message, retryAfterMs = 0}: AppError, now: number): Reply {
+  return {
+    state: 'waiting',
+    title: `/${command} · waiting to try again`,
+    lines: [plain(message, 400), `next try ${timestamp(now + retryAfterMs)}`],
+  }
+}
+
+/** What went wrong, what to do about it, and the code by which an admin finds it. */
+function failureReply(
+  {id, command}: Invocation,
+  {
+    error,
+    errorCode,
+    timedOut,
+    now,
+  }: {
+    readonly error: Error
+    readonly errorCode: string
+    readonly timedOut: boolean
+    readonly now: number
+  },
+): Reply {
+  const coded = `code ${code(errorCode)}`
   if (timedOut)
     return {
       state: 'error',
-      title: `/${invocation.command} took too long and was stopped`,
-      lines: ['try again in a minute'],
+      title: `/${command} took too long and was stopped`,
+      lines: ['try again in a minute', coded],
     }
-  if (error instanceof AppError && error.disposition === 'user') {
-    return {
-      state: 'error',
-      title: `/${invocation.command} could not be done`,
-      lines: [plain(error.message, 400)],
-    }
-  }
+  if (error instanceof AppError && error.disposition === 'user')
+    return {state: 'error', title: `/${command} could not be done`, lines: [plain(error.message, 400), coded]}
   if (error instanceof AppError && error.disposition === 'retry') {
+    const {message, retryAfterMs} = error
+    const when = retryAfterMs === undefined ? 'in a minute' : timestamp(now + retryAfterMs)
     return {
       state: 'error',
-      title: `/${invocation.command} could not be done now`,
-      lines: [plain(error.message, 400), 'try again in a minute'],
+      title: `/${command} could not be done now`,
+      lines: [plain(message, 400), `try again ${when}`, coded],
     }
   }
   return {
     state: 'error',
-    title: `/${invocation.command} failed on our side`,
-    lines: [
-      `code ${code(errorCode)} · ${code(invocation.id)}`,
-      'try again; if it stays, give an admin this id',
-    ],
+    title: `/${command} failed on our side`,
+    lines: [`${coded} · ${code(id)}`, 'try again; if it stays, give an admin this id'],
   }
 }

@@ -24,6 +24,8 @@ export interface Decision {
   readonly parks: boolean
 }
 
+export type Decider = ReturnType<typeof createDecider>
+
 type Child = Definition & {readonly input: Json}
 
 /** Decides on a run for an instance, and puts together what is to commit with the decision. */

@@ -10,6 +10,7 @@ import {agentsOf} from './asked.ts'
 import type {AttemptKey} from './attempt-store.ts'
 import {createAttempts} from './attempts.ts'
 import type {NewRun, Standing} from './commit-store.ts'
+import {createCommits} from './commits.ts'
 import {createDecider, needsCommit, type Decision} from './decider.ts'
 import {evolve, isOver, newRun} from './evolve.ts'
 import type {Delivered, Delivery} from './inbox-store.ts'
@@ -55,7 +56,6 @@ const RING_AGAIN_MS = 1_000
 const RECONCILE_EVERY_MS = 10_000
 /** An answer was lost: what this instance owns is to be compared at the next sweep. */
 const NEVER = 0
-const RETRY_COMMIT_MS = 200
 const CLAIM_AT_ONCE = 100
 
 /**
@@ -97,6 +97,15 @@ export async function startEngine(options: EngineOptions) {
     log,
   })
   const attempts = createAttempts({store, instance, actions, ownership, clock})
+  const commit = createCommits({
+    store,
+    ownership,
+    decider,
+    outbox,
+    closed: () => state === 'closed',
+    onUnbegun: (run, attempt) => void neverBegun(run, attempt),
+    log,
+  })
   const listener = listen({
     connectionString: options.databaseUrl,
     channels: ['workflows'],
@@ -262,7 +271,7 @@ export async function startEngine(options: EngineOptions) {
         atHand.push(...live.pending.splice(0))
         // The inbox ahead of what is at hand: should it say stop, nothing starts because of that.
         const decision = decider.decideOn(live, [...live.inbox, ...atHand])
-        if (needsCommit(live, decision) && !(await commit(live, decision))) continue
+        if (needsCommit(live, decision) && !(await committed(live, decision))) continue
         live.inbox.length = 0
         atHand.length = 0
         live.run = decision.run
@@ -327,54 +336,11 @@ export async function startEngine(options: EngineOptions) {
   }
 
   /** False when the run has to be decided upon again first, or is not ours any more. */
-  async function commit(live: Live, decision: Decision): Promise<boolean> {
-    const {id, fence, seen, seq} = live
-    const {facts} = decision
-    const asked = await patiently(
-      () => live.gone,
-      () => decider.ask(live, decision),
-    )
-    for (let tries = 0; ; tries++) {
-      await ownership.regained()
-      if (live.gone || state === 'closed') return lost(live)
-      try {
-        const doubtful = tries > 0 ? await store.probe(id, fence) : undefined
-        if (doubtful && doubtful.seq > seq) break
-        if (doubtful && !doubtful.owned) return lost(live)
-        const {moved, jobs, unbegun} = await store.commit({
-          id,
-          fence,
-          inbox: seen,
-          seq: seq + 1,
-          facts,
-          standing: decider.standing(decision, live.plan),
-          asked,
-        })
-        if (jobs.length > 0) outbox.relay(jobs)
-        if (moved) {
-          for (const attempt of unbegun) void neverBegun(decision.run, attempt)
-          break
-        }
-        const present = await store.probe(id, fence)
-        if (present.seq > seq) break
-        if (!present.owned) return lost(live)
-        live.told = true
-        return false
-      } catch (error) {
-        if (!isTransient(error)) throw error
-        if (tries === 0)
-          log.warn({run: id, reason: toError(error).message}, 'a run’s commit was not answered; asking again')
-        await sleep(RETRY_COMMIT_MS)
-      }
-    }
-    if (facts.length > 0) live.seq = seq + 1
-    live.taken = seen
-    return true
-  }
-
-  function lost(live: Live): false {
-    drop(live)
-    return false
+  async function committed(live: Live, decision: Decision): Promise<boolean> {
+    const outcome = await commit(live, decision)
+    if (outcome === 'lost') drop(live)
+    if (outcome === 'stale') live.told = true
+    return outcome === 'committed'
   }
 
   /** A run that is being cancelled waits for its attempts to end, but not for those that nobody will ever begin. */

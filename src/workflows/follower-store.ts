@@ -13,6 +13,18 @@ export interface Follower {
   readonly shown: string | null
 }
 
+/** Somebody who asked for a run. */
+export interface Asker {
+  readonly actor: Actor
+  /** The command they did it by, where it was one. */
+  readonly invocation: string | undefined
+}
+
+/** What a run keeps of whoever asked for it, from its creation on. */
+export function askedFor({kind, id, name}: Pick<Actor, 'kind' | 'id' | 'name'>) {
+  return {requester: name, asker: {kind, id, name}}
+}
+
 const SELECT = `
   select f.invocation_id as id, f.workflow_id as run, i.actor ->> 'name' as asker,
     s.updated_at::text as current, f.shown::text as shown
@@ -20,6 +32,8 @@ const SELECT = `
   join workflow_state s on s.workflow_id = f.workflow_id
   join invocations i on i.id = f.invocation_id
   where f.ended_at is null and s.updated_at is distinct from f.shown`
+/** Whether there are messages that do not show how their run stands. */
+export const FOLLOWERS_BEHIND = `exists (${SELECT})`
 
 export type FollowerStore = ReturnType<typeof createFollowerStore>
 
@@ -73,33 +87,47 @@ export function createFollowerStore({pool}: {readonly pool: Pool}) {
       return rows[0]?.run
     },
 
-    /** Whoever asked for the run last; undefined when no command did. */
+    /** Whoever asked for this very run last; undefined when nobody we know did. */
     async actorOf(run: string): Promise<Actor | undefined> {
-      const {rows} = await pool.query<{actor: Actor}>(
-        `select i.actor from workflow_followers f join invocations i on i.id = f.invocation_id
-         where f.workflow_id = $1 order by i.created_at desc limit 1`,
+      const {rows} = await pool.query<{actor: Actor | null}>(
+        `select coalesce(
+           (select i.actor from workflow_followers f join invocations i on i.id = f.invocation_id
+            where f.workflow_id = s.workflow_id order by i.created_at desc limit 1),
+           s.metadata -> 'asker') as actor
+         from workflow_state s where s.workflow_id = $1`,
         [run],
       )
-      return rows[0]?.actor
+      return rows[0]?.actor ?? undefined
     },
 
     /**
-     * Everybody whose commands asked for the run, or told it to go on after its end, the last one first. Of a
-     * sub-workflow, those who asked for the run that it is part of.
+     * Everybody who asked for the run, or told it by a command to go on after its end, the last one first. Of a
+     * sub-workflow, those who asked for the run that it is part of. A run says itself who asked for it (`askedFor`):
+     * it may reach its first gate before the command that asked follows it, and some are asked for without a command.
      */
-    async askersOf(run: string): Promise<readonly {readonly invocation: string; readonly actor: Actor}[]> {
-      const {rows} = await pool.query<{invocation: string; actor: Actor}>(
+    async askersOf(run: string): Promise<readonly Asker[]> {
+      const {rows} = await pool.query<{invocation: string | null; actor: Actor}>(
         `with recursive line as (
-           select workflow_id, parent_id from workflow_state where workflow_id = $1
+           select workflow_id, parent_id, started_at, metadata -> 'asker' as asker
+           from workflow_state where workflow_id = $1
            union
-           select s.workflow_id, s.parent_id from workflow_state s join line l on s.workflow_id = l.parent_id
+           select s.workflow_id, s.parent_id, s.started_at, s.metadata -> 'asker'
+           from workflow_state s join line l on s.workflow_id = l.parent_id
+         ), commands as (
+           select i.id as invocation, i.actor, i.created_at as at from line
+           join workflow_followers f using (workflow_id) join invocations i on i.id = f.invocation_id
          )
-         select i.id as invocation, i.actor from line
-         join workflow_followers f using (workflow_id) join invocations i on i.id = f.invocation_id
-         order by i.created_at desc limit 50`,
+         select invocation, actor from (
+           select * from commands
+           union all
+           select null, asker, started_at from line
+           where asker is not null and not exists (
+             select from commands c
+             where c.actor ->> 'kind' = asker ->> 'kind' and c.actor ->> 'id' = asker ->> 'id')
+         ) as askers order by at desc limit 50`,
         [run],
       )
-      return rows
+      return rows.map(({invocation, actor}) => ({invocation: invocation ?? undefined, actor}))
     },
   }
 }

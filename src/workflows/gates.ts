@@ -5,8 +5,17 @@ import {z} from 'zod'
 import type {Guard} from '../access/guard.ts'
 import type {People} from '../access/people.ts'
 import type {Approvals} from '../approvals/approvals.ts'
+import {keptOut, takesPassingChecks, type Evidence} from '../approvals/operations.ts'
 import type {Releases} from '../approvals/releases.ts'
-import type {ApprovalRequest, Bound, NewApproval, Requester, Risk, Subject} from '../approvals/request.ts'
+import type {
+  ApprovalAction,
+  ApprovalRequest,
+  Bound,
+  NewApproval,
+  Requester,
+  Risk,
+  Subject,
+} from '../approvals/request.ts'
 import {requesterOf} from '../approvals/requester.ts'
 import {assess} from '../approvals/risk.ts'
 import type {Look} from '../integrations/github/code-host.ts'
@@ -30,6 +39,8 @@ const question = z.object({
   operation: z.string().default(''),
   environment: z.string().default(''),
   resource: z.string().optional(),
+  ticket: z.json().optional(),
+  backup: z.json().optional(),
   details: z.record(z.string(), z.json()).default({}),
 })
 type Question = z.output<typeof question>
@@ -56,7 +67,10 @@ export interface GatesOptions {
   readonly takesApproval: (risk: Risk) => boolean
   /** Without GitHub, what it would have to tell can't be approved. */
   readonly github:
-    | {readonly host: Pick<RepositoryHost, 'pullRequest'>; readonly releases: Pick<Releases, 'at' | 'card'>}
+    | {
+        readonly host: Pick<RepositoryHost, 'pullRequest'>
+        readonly releases: Pick<Releases, 'at' | 'card' | 'checksOf'>
+      }
     | undefined
   /** The `owner/name` of an address. @throws NOT_PERMITTED for what is not ours. */
   readonly repositoryOf: (text: string) => string
@@ -73,6 +87,7 @@ interface Verdict {
 }
 
 const TRIES = 3
+const MOST_EVIDENCE = 200
 const AGAIN_MS = 1000
 
 export type Gates = ReturnType<typeof createGates>
@@ -142,6 +157,7 @@ export function createGates(options: GatesOptions) {
       step: path,
       operation,
       environment,
+      ...evidenceIn(asked),
       ...(target ? {target: target.name} : {}),
       ...(typeof sha === 'string' ? {sha} : {}),
       ...(typeof number === 'number' && typeof address === 'string'
@@ -167,6 +183,13 @@ export function createGates(options: GatesOptions) {
     }
   }
 
+  /** Why what was approved can't be shipped now. */
+  async function failingNow({action}: ApprovalRequest): Promise<string | undefined> {
+    const {repository, sha} = action
+    if (repository === undefined || sha === undefined || !takesPassingChecks(action)) return undefined
+    return keptOut(action, {sha, failing: (await hosts().releases.checksOf({repository, sha})).failing})
+  }
+
   function targetIn({details}: Question): GateTarget | undefined {
     return targets.find(({name}) => name === details['target'])
   }
@@ -178,7 +201,7 @@ export function createGates(options: GatesOptions) {
     const requester = await requesterOf(people, last.actor)
     const others: Requester[] = []
     for (const {actor} of earlier) others.push(await requesterOf(people, actor))
-    const channelId = await options.channelOf(last.invocation)
+    const channelId = last.invocation === undefined ? undefined : await options.channelOf(last.invocation)
     return {
       requester: {...requester, ...(others.length > 0 ? {others} : {})},
       ...(channelId === undefined ? {} : {channelId}),
@@ -187,6 +210,7 @@ export function createGates(options: GatesOptions) {
 
   async function newRequest(subject: GateSubject, asked: Question): Promise<NewApproval> {
     const {title, operation, environment, resource, details} = asked
+    const what = {operation, environment, ...(resource === undefined ? {} : {resource})}
     const bound = await boundOf(subject, asked)
     const sha = typeof details['sha'] === 'string' ? details['sha'] : undefined
     if (sha !== undefined && bound['pull request']?.endsWith(`@${sha}`) === false)
@@ -197,13 +221,19 @@ export function createGates(options: GatesOptions) {
       target && sha !== undefined
         ? await hosts().releases.card({...target, target: target.name, sha})
         : undefined
+    const reason = sha === undefined ? undefined : keptOut(what, {sha, failing: card?.failing ?? []})
+    if (reason !== undefined) throw new AppError('NOT_PERMITTED', reason)
     const run = await workflows().get(subject.run)
     return {
       subject,
       correlationId: run?.correlation_id ?? subject.run,
-      action: {operation, environment, title, ...shipped, ...(sha === undefined ? {} : {sha})},
+      action: {
+        ...{...what, title, ...shipped},
+        ...(sha === undefined ? {} : {sha}),
+        ...evidenceIn(asked),
+      },
       ...(await requesterOfRun(subject.run)),
-      risk: assess({operation, environment, ...(resource === undefined ? {} : {resource})}),
+      risk: assess(what),
       bound,
       ...(card ? {card} : {}),
     }
@@ -244,6 +274,8 @@ export function createGates(options: GatesOptions) {
     const by = request.decisions.map(({principal}) => principal).join(', ')
     if (request.usedAt !== undefined) return {approved: true, by}
     const bound = await boundNow(request)
+    const reason = await failingNow(request)
+    if (reason !== undefined) return {approved: false, by, reason}
     const outcome = await transaction(pool, db => approvals.redeem(db, request.id, bound))
     switch (outcome.kind) {
       case 'go':
@@ -314,6 +346,16 @@ const NOT_NEEDED: Verdict = {approved: true, by: 'the policy', reason: 'No appro
 function refusalOf(error: unknown): Verdict {
   if (!(error instanceof AppError)) throw error
   return {approved: false, by: 'Signalbox', reason: toError(error).message}
+}
+
+/** What was given of what its operation may take; whether that is enough is judged where it is asked. */
+function evidenceIn({ticket, backup}: Question): Pick<ApprovalAction, Evidence> {
+  return {...textOf('ticket', ticket), ...textOf('backup', backup)}
+}
+
+function textOf<K extends Evidence>(key: K, given: Json | undefined): Partial<Record<K, string>> {
+  const text = typeof given === 'string' ? given.trim().slice(0, MOST_EVIDENCE) : ''
+  return text === '' ? {} : ({[key]: text} as Record<K, string>)
 }
 
 /** One that nobody knows is taken for production. */

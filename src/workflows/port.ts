@@ -8,6 +8,7 @@ import type {Actor, RunsPort} from '../sdk/index.ts'
 import type {InputDeclaration} from '../sdk/workflow.ts'
 import type {Library} from './definition/load.ts'
 import {isOver} from './evolve.ts'
+import {askedFor} from './follower-store.ts'
 import type {Followers} from './followers.ts'
 import type {Gates} from './gates.ts'
 import {readInputText} from './input-text.ts'
@@ -81,7 +82,7 @@ export function createRunsPort({
         input: inputOf(workflow, input),
         correlationId,
         sourceId: `command ${correlationId}`,
-        metadata: {requester: actor.name},
+        metadata: askedFor(actor),
       })
       await followers.follow(correlationId, id)
     },

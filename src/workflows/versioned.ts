@@ -41,6 +41,7 @@ interface Version<V> {
 type This = Version<unknown>
 
 const methods = {
+  // A getter can't declare its `this`.
   get size(): number {
     return tableOf(this as unknown as This).entries.size
   },
@@ -68,6 +69,7 @@ const methods = {
 }
 
 export function emptyVersioned<V>(): Versioned<V> {
+  // TypeScript does not see what `__proto__` lends.
   return newest({entries: new Map(), written: 0, disordered: false}) as unknown as Versioned<V>
 }
 

@@ -47,6 +47,7 @@ function stdio(name: string, changes: {readonly mode?: string; readonly timeoutM
     args: ['--import', 'tsx', PROGRAM],
     env: {CALLS_FILE: calls, SECRET_OF_OURS: 'sesame', ...(changes.mode ? {MODE: changes.mode} : {})},
     critical: [],
+    reads: ['see'],
     timeoutMs: changes.timeoutMs ?? 20_000,
   })
   const notes = async () => (await readFile(calls, 'utf8').catch(() => '')).split('\n').filter(Boolean)
@@ -62,6 +63,8 @@ describe('a program that speaks over stdio', () => {
 
   test('says what it offers, and does it', async () => {
     const tools = await fleet.server.list()
+    // By its own word, and by the operator's.
+    expect(tools.flatMap(({name, reads}) => (reads ? [name] : []))).toEqual(['echo', 'see'])
     expect(tools.find(({name}) => name === 'echo')).toMatchObject({
       server: 'fleet',
       description: 'Says it again',
@@ -154,7 +157,8 @@ describe('a program that speaks over stdio', () => {
 
   test('that there is not can’t be reached', async () => {
     const server = reach({
-      ...{kind: 'stdio', command: '/nowhere/at-all', args: [], env: {}, critical: [], timeoutMs: 2_000},
+      ...{kind: 'stdio', command: '/nowhere/at-all', args: [], env: {}},
+      ...{critical: [], reads: [], timeoutMs: 2_000},
     })
     await expect(server.list()).rejects.toMatchObject({code: 'UPSTREAM_UNAVAILABLE'})
   })
@@ -191,7 +195,7 @@ describe('a server over HTTP', () => {
   afterEach(() => {
     answer = undefined
   })
-  const afar = () => reach({kind: 'http', url, token: 'sesame', critical: [], timeoutMs: 2_000})
+  const afar = () => reach({kind: 'http', url, token: 'sesame', critical: [], reads: [], timeoutMs: 2_000})
 
   test('is asked with its token', async () => {
     expect((await afar().list()).map(({name}) => name)).toEqual(['add'])

@@ -1,4 +1,5 @@
 import {afterAll, beforeAll, describe, expect, test, vi} from 'vitest'
+import type {Conversation} from '../../src/emulators/discord/index.ts'
 import {startLinearEmulator, type LinearEmulator} from '../../src/emulators/linear/index.ts'
 import type {AgentResponse} from '../../src/events/index.ts'
 import {API_TOKEN, DEFAULT_YAML, openWorld, type World} from '../support/world.ts'
@@ -213,20 +214,48 @@ describe('the orchestrator', () => {
   })
 })
 
-test('what is asked for in words, and no model can write, is an issue for people when its run ends', async () => {
-  const call = async (path: string, body?: object) => {
-    const response = await fetch(`${world.app.url ?? ''}${path}`, {
-      method: body ? 'POST' : 'GET',
-      headers: {authorization: `Bearer ${API_TOKEN}`},
-      ...(body ? {body: JSON.stringify(body)} : {}),
-    })
-    return (await response.json()) as Record<string, unknown>
-  }
-  const {id} = await call('/workflows/execute', {description: 'implement a polite greeting in src/next.ts'})
-  const run = () => call(`/runs/${id as string}`)
-  await expect.poll(async () => (await run())['status'], PATIENTLY).toBe('completed')
-  const [issue] = linear.issues().filter(({project}) => project?.name === 'Web')
-  expect(JSON.stringify((await run())['steps'])).toContain(`"issue":"${issue?.identifier ?? 'none'}"`)
-  expect(issue?.description).toContain('src/next.ts')
+test('a sentence in Discord ends in an issue for what no model can write, the cause of a failure, and a healed target', async () => {
+  const web = world.github.repository('acme/web')
+  web.workflow('ci.yml', {
+    name: 'CI',
+    jobs: [{name: 'test', steps: [{name: 'Run tests', ms: 500}]}],
+    hold: true,
+  })
+  const {number} = web.pullRequest({title: 'then deploy api', head: 'broken', files: {'a.ts': 'lenght\n'}})
+  web
+    .startRun({workflow: 'ci.yml', event: 'pull_request', branch: 'broken'})
+    .fail('test', 'Run tests', ["a.ts(1,7): error TS2304: Cannot find name 'lenght'."])
+  for (const [ageMs, conclusion] of [
+    [7_200_000, 'success'],
+    [600_000, 'failure'],
+  ] as const)
+    web.startRun({workflow: 'client-deploy.yml', event: 'workflow_dispatch', ageMs, conclusion})
+  const before = web.runs.length
+
+  const says = (talk: Conversation, words: string) =>
+    talk.settled(({reply}) => JSON.stringify(reply() ?? '').includes(words), {timeoutMs: 40_000, what: words})
+  await says(
+    await world.ada.runs(
+      `/ask text:Please add a polite greeting in src/next.ts; find out why PR ${number} fails, and then heal development.`,
+    ),
+    'nothing happens before Start',
+  )
+  const talk = await world.ada.runs('/ask text:start')
+  await says(talk, '🟢 planned-implement-review-triage-heal · done')
+
+  const run = /wf-[0-9a-f]+/.exec(JSON.stringify(talk.reply()))?.[0] ?? ''
+  const response = await fetch(`${world.app.url ?? ''}/runs/${run}`, {
+    headers: {authorization: `Bearer ${API_TOKEN}`},
+  })
+  const {steps} = (await response.json()) as {steps: {id: string; status: string; output: unknown}[]}
+  const stepOf = (id: string) => steps.find(step => step.id === id)
+  const issues = linear.issues().filter(({project}) => project?.name === 'Web')
+  expect(issues).toMatchObject([{description: expect.stringContaining('src/next.ts') as string}])
+  expect(stepOf('implement')).toMatchObject({output: {outcome: 'issue', issue: issues[0]?.identifier}})
+  expect(stepOf('review')).toMatchObject({status: 'skipped'})
+  expect(stepOf('triage')).toMatchObject({output: {verdict: 'failing', cause: {file: 'a.ts', line: 1}}})
   expect(world.github.count('createRef')).toBe(0)
+  const [healing, ...others] = web.runs.slice(before)
+  expect(others).toEqual([])
+  expect(healing).toMatchObject({workflow: 'client-deploy.yml', conclusion: 'success'})
 })

@@ -1,5 +1,7 @@
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
-import type {MessageView} from '../../src/emulators/discord/index.ts'
+import type {Conversation, MessageView} from '../../src/emulators/discord/index.ts'
+import type {RouteFault} from '../../src/emulators/github/faults.ts'
+import type {Pull} from '../../src/emulators/github/index.ts'
 import {loadFolder} from '../../src/runtime/load-plugins.ts'
 import type {AgentDefinition} from '../../src/sdk/index.ts'
 import {openWorld, type World} from '../support/world.ts'
@@ -7,29 +9,39 @@ import {openWorld, type World} from '../support/world.ts'
 const textOf = (message: MessageView | undefined): string =>
   `${message?.content ?? ''}\n${message?.embeds.map(embed => embed.description ?? '').join('\n') ?? ''}`
 
-describe('the everyday commands', () => {
-  let world: World
-  beforeAll(async () => {
-    world = await openWorld()
-    const web = world.github.repository('acme/web')
-    const hour = 3_600_000
-    const ended = (ageMs: number, conclusion: 'success' | 'failure') =>
-      web.startRun({
-        workflow: 'client-deploy.yml',
-        event: 'push',
-        branch: 'main',
-        actor: 'ada',
-        ageMs,
-        durationMs: 125_000,
-        conclusion,
-      })
-    ended(50 * hour, 'success')
-    ended(5 * hour, 'success')
-    ended(4 * hour, 'failure')
-    ended(3 * hour, 'success')
-  })
-  afterAll(() => world.close())
+/** One for each way in which GitHub fails, or the same command within moments would join the first. */
+const ADMINS = ['1', '2', '3', '4'].map(n => `99999999999999999${n}`)
+const nextAdmin = () => {
+  const id = ADMINS.shift() ?? ''
+  return world.discord.person(`admin-${id.at(-1)}`, {id})
+}
 
+let world: World
+beforeAll(async () => {
+  world = await openWorld({
+    env: {ADMIN_USER_IDS: ['999999999999999999', ...ADMINS].join(','), GITHUB_TIMEOUT_MS: '800'},
+    permissions: {pull_requests: 'write'},
+  })
+  const web = world.github.repository('acme/web')
+  const hour = 3_600_000
+  const ended = (ageMs: number, conclusion: 'success' | 'failure') =>
+    web.startRun({
+      workflow: 'client-deploy.yml',
+      event: 'push',
+      branch: 'main',
+      actor: 'ada',
+      ageMs,
+      durationMs: 125_000,
+      conclusion,
+    })
+  ended(50 * hour, 'success')
+  ended(5 * hour, 'success')
+  ended(4 * hour, 'failure')
+  ended(3 * hour, 'success')
+})
+afterAll(() => world.close())
+
+describe('the everyday commands', () => {
   test('/agents lists who is there and how to reach them', async () => {
     const talk = await world.bob.runs('/agents')
     await talk.settled(({reply}) => reply()?.content.includes('agents'))
@@ -121,42 +133,7 @@ describe('the everyday commands', () => {
   })
 })
 
-describe('what GitHub is handed', () => {
-  let world: World
-  beforeAll(async () => {
-    world = await openWorld()
-  })
-  afterAll(() => world.close())
-
-  test('is the whole id and who asked; an API address only when one was given', async () => {
-    const inputsOf = async (line: string) => {
-      const known = world.github.count('dispatch')
-      const talk = await world.ada.runs(line)
-      await talk.settled(() => world.github.count('dispatch') > known)
-      const sent = world.github.requests.filter(({route}) => route === 'dispatch').at(-1)
-      return (sent?.body as {inputs: unknown}).inputs
-    }
-    const plain = await inputsOf('/deploy-client')
-    expect(plain).toEqual({
-      correlation_id: expect.stringMatching(
-        /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
-      ),
-      requester: 'ada',
-    })
-    expect(await inputsOf('/deploy-client api_base:https://api.example.com')).toMatchObject({
-      requester: 'ada',
-      VITE_API_BASE: 'https://api.example.com',
-    })
-  })
-})
-
 describe('refusals', () => {
-  let world: World
-  beforeAll(async () => {
-    world = await openWorld()
-  })
-  afterAll(() => world.close())
-
   test('who may not deploy is told every reason, alone, and nothing is dispatched', async () => {
     const talk = await world.bob.runs('/deploy-client wait:true')
     await talk.acknowledged()
@@ -226,5 +203,169 @@ describe('refusals', () => {
     expect(talk.reply()?.pings).toEqual([])
     expect(textOf(talk.reply())).not.toMatch(/@everyone|<@\d/)
     expect(world.github.count('dispatch')).toBe(0)
+  })
+})
+
+/** Commands that read at GitHub before they do anything; `beside` says what goes on where one part is refused. */
+const READING: readonly {readonly line: string; readonly beside?: string}[] = [
+  {line: '/status', beside: '⚠️ status'},
+  {line: '/status-digest', beside: '📊 Last 24 Hours'},
+  {line: '/plan'},
+  {line: '/update-summary'},
+  {line: '/verify-latest'},
+  {line: '/verify-run run_id:1'},
+  {line: '/qa pr:1'},
+  {line: '/triage ref:#1'},
+  {line: '/triage-issues'},
+  {line: '/doctor fix:api'},
+]
+
+describe.each<{
+  readonly failure: string
+  readonly fault: Omit<RouteFault, 'route'>
+  readonly cause: string
+  readonly next: RegExp
+  readonly code: string
+  /** How often the command was tried again. */
+  readonly again: number
+}>([
+  {
+    failure: '403',
+    fault: {kind: 'forbidden'},
+    cause: 'Our GitHub token may not do this',
+    next: /An operator must grant it\./,
+    code: 'UPSTREAM_REFUSED',
+    again: 0,
+  },
+  {
+    failure: '429 for five minutes',
+    fault: {kind: 'secondaryLimit', status: 429, retryAfterS: 300},
+    cause: 'GitHub asks us to slow down.',
+    next: /try again <t:\d+:R>/,
+    code: 'UPSTREAM_RATE_LIMITED',
+    again: 0,
+  },
+  {
+    failure: '503',
+    fault: {kind: 'serverError', status: 503},
+    cause: 'GitHub answered 503.',
+    next: /try again in a minute/,
+    code: 'UPSTREAM_UNAVAILABLE',
+    again: 2,
+  },
+  {
+    failure: 'nothing in time',
+    fault: {kind: 'timeout'},
+    cause: 'GitHub did not answer in time.',
+    next: /try again in a minute/,
+    code: 'UPSTREAM_UNAVAILABLE',
+    again: 2,
+  },
+])('while GitHub answers everything with $failure', ({failure, fault, cause, next, code, again}) => {
+  const talks = new Map<string, Conversation>()
+  let before = 0
+  let disarm = () => {}
+  beforeAll(async () => {
+    const admin = nextAdmin()
+    before = world.github.requests.length
+    disarm = world.github.misbehave({route: '*', times: Infinity, ...fault})
+    // All together, since most of it is waiting.
+    for (const {line} of READING) talks.set(line, await admin.runs(line))
+  })
+  afterAll(() => disarm())
+
+  test.each(READING)('$line says why, what to do and how to find it, and ends', async ({line, beside}) => {
+    const talk = talks.get(line)
+    const ended = /^(?:❌ \/|⚠️ status|📊)/u
+    await talk?.settled(({reply}) => ended.test(reply()?.content ?? ''), {timeoutMs: 20_000, what: line})
+    const reply = talk?.reply()
+    const text = textOf(reply)
+    expect(text).toContain(cause)
+    expect(text).toMatch(next)
+    const [, id = 'none'] = /asked by admin-\d · `([0-9a-f]{8})…`/.exec(text) ?? []
+    if (beside !== undefined && failure === '403') expect(reply?.content).toContain(beside)
+    else {
+      expect(reply?.content).toMatch(/^❌ \/[a-z-]+ could not be done/u)
+      expect(text).toContain(`code \`${code}\``)
+    }
+    expect(reply?.pings).toEqual([])
+    expect(talk?.followUps()).toEqual([])
+    const tries = world.logs.filter(
+      ({msg, correlation_id: of}) => msg === 'action will be tried again' && String(of).startsWith(id),
+    )
+    expect(tries).toHaveLength(again)
+  })
+
+  test('nothing was changed, and nobody was told anything else', () => {
+    const asked = world.github.requests.slice(before)
+    expect(asked.filter(({method}) => method !== 'GET').map(({route}) => route)).toEqual([])
+    const general = world.discord.channel('general').messages()
+    expect(general.filter(({interactionId}) => interactionId === undefined)).toEqual([])
+  })
+})
+
+describe('what GitHub is handed', () => {
+  test('is the whole id and who asked; an API address only when one was given', async () => {
+    const inputsOf = async (line: string) => {
+      const known = world.github.count('dispatch')
+      const talk = await world.ada.runs(line)
+      await talk.settled(() => world.github.count('dispatch') > known)
+      const sent = world.github.requests.filter(({route}) => route === 'dispatch').at(-1)
+      return (sent?.body as {inputs: unknown}).inputs
+    }
+    const plain = await inputsOf('/deploy-client')
+    expect(plain).toEqual({
+      correlation_id: expect.stringMatching(
+        /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+      ),
+      requester: 'ada',
+    })
+    expect(await inputsOf('/deploy-client api_base:https://api.example.com')).toMatchObject({
+      requester: 'ada',
+      VITE_API_BASE: 'https://api.example.com',
+    })
+  })
+})
+
+describe('/workflow', () => {
+  const REFUSED = '🔴 pr-deployment · failed after'
+  const cases: readonly (readonly [string, Omit<RouteFault, 'route'>, string, reviews: number])[] = [
+    ['403', {kind: 'forbidden'}, 'step `code_review`: Our GitHub token may not do this', 0],
+    ['404', {kind: 'notFound'}, 'step `code_review`: acme/web has no pull request', 0],
+    ['429', {kind: 'secondaryLimit', status: 429, retryAfterS: 1}, 'The review blocks it', 1],
+    ['503', {kind: 'serverError', status: 503}, 'The review blocks it', 1],
+    ['nothing in time', {kind: 'timeout'}, 'The review blocks it', 1],
+  ]
+  const begun = new Map<string, {readonly talk: Conversation; readonly pull: Pull}>()
+  // All together, since a step waits some seconds before its next try.
+  beforeAll(async () => {
+    const web = world.github.repository('acme/web')
+    for (const [what, fault] of cases) {
+      const pull = web.pullRequest({title: what, head: `blocks-${what}`, files: {'.env': 'A=1\n'}})
+      world.github.misbehave({route: 'pull', ...fault})
+      const line = `/workflow action:run workflow:pr-deployment input:pr_number=${pull.number} repo_url=acme/web`
+      begun.set(what, {pull, talk: await world.ada.runs(line)})
+      const isAsked = () => world.github.count('pull', ({path}) => path.endsWith(`/${pull.number}`)) > 0
+      await world.github.eventually(isAsked, {what: `the first look at #${pull.number}`, timeoutMs: 15_000})
+    }
+  })
+
+  test.each(cases)(
+    'a step that GitHub answers with %s says so, or goes on',
+    async (what, _fault, words, reviews) => {
+      const {talk, pull} = begun.get(what) ?? {}
+      await talk?.settled(({reply}) => reply()?.content.startsWith(REFUSED), {timeoutMs: 30_000, what})
+      const text = textOf(talk?.reply()).replaceAll('\\', '')
+      expect(text).toContain(words)
+      expect(text).toMatch(/asked by ada · `[0-9a-f]{8}…`/)
+      expect(talk?.reply()?.pings).toEqual([])
+      expect(pull?.reviews).toHaveLength(reviews)
+    },
+  )
+
+  test('nothing was shipped', () => {
+    const web = world.github.repository('acme/web')
+    const heads = [...begun.values()].map(({pull}) => pull.headSha)
+    expect(web.runs.filter(({headSha}) => heads.includes(headSha))).toEqual([])
   })
 })

@@ -2,6 +2,7 @@ import {LLMock} from '@copilotkit/aimock'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, test} from 'vitest'
 import type {Conversation, MessageView, Person} from '../../src/emulators/discord/index.ts'
+import type {Repository} from '../../src/emulators/github/index.ts'
 import {transaction} from '../../src/platform/postgres.ts'
 import {anAsk, aPerson, openApprovals, type OpenApprovals} from '../support/approvals.ts'
 import {API_TOKEN, DEFAULT_YAML, openWorld, type World} from '../support/world.ts'
@@ -40,6 +41,7 @@ beforeAll(async () => {
   await endpoint.start()
   world = await openWorld({
     yaml: YAML,
+    permissions: {contents: 'write', issues: 'write', pull_requests: 'write'},
     env: {LLM_BASE_URL: `${endpoint.url}/v1`, LLM_MODEL: 'scripted', LLM_API_KEY: 'scripted-model-key'},
   })
   here = openApprovals(world.database.url, {persons: [TOM, DEV]})
@@ -102,18 +104,22 @@ describe('what rules can’t tell', () => {
 
 describe('where the model is of no use, rules do', () => {
   test.each([
-    ['malformed JSON', {content: '{"intent": "status_query", "conf'}],
-    ['other JSON', {content: '{"intent": "approve_everything", "confidence": 7}'}],
-    ['a refusal', {content: "I'm sorry, I can't help with that."}],
+    // Five failures in a row, and it would not be asked any more: what is answered stands between them.
     ['429', {error: {message: 'slow down'}, status: 429, retryAfter: 60}],
     ['401', {error: {message: 'no such key'}, status: 401}],
-  ])('%s', async (_what, response) => {
+    ['malformed JSON', {content: '{"intent": "status_query", "conf'}],
+    ['403', {error: {message: 'not for you'}, status: 403}],
+    ['404', {error: {message: 'no such model'}, status: 404}],
+    ['other JSON', {content: '{"intent": "approve_everything", "confidence": 7}'}],
+    ['503', {error: {message: 'overloaded'}, status: 503}],
+    ['a refusal', {content: "I'm sorry, I can't help with that."}],
+  ])('which answered with %s', async (_what, response) => {
     endpoint.on(SORTS, response)
     await says(await tom.runs('/ask text:blah blah'), 'one question first')
     expect(endpoint.getRequests().length).toBeGreaterThan(0)
   })
 
-  test('a hang', async () => {
+  test('which does not answer in time', async () => {
     endpoint.on(SORTS, async () => {
       await sleep(8000)
       return opinion('status_query')
@@ -157,6 +163,99 @@ describe('nobody decides but the person', () => {
     const {rows} = await here.pool.query<{n: number}>('select count(*)::int as n from workflow_state')
     expect(rows).toEqual([{n: 0}])
     expect(world.github.count('dispatch')).toBe(0)
+  })
+})
+
+describe('code that a model writes', () => {
+  const GREETING = 'export function greet(name: string) {\n  return `Hello ${name}`\n}\n'
+  const GOOD = {
+    title: 'Greet more politely',
+    summary: 'Says good day.',
+    edits: [{path: 'src/greet.ts', find: 'Hello', replace: 'Good day,'}],
+  }
+  const added = (path: string, replace: string) => ({...GOOD, edits: [{path, find: null, replace}]})
+  const WISH = 'implement a politer greeting in src/greet.ts'
+  const HOUSE = {authorization: `Bearer ${API_TOKEN}`}
+  let web: Repository
+  let main: string
+  beforeAll(() => {
+    web = world.github.repository('acme/web')
+    web.workflow('test.yml', {name: 'Test', jobs: [{name: 'unit', steps: [{name: 'Run', ms: 100}]}]})
+    main = web.commit('begin', {files: {'src/greet.ts': GREETING}})
+  })
+  /** The plan is this one task; then it writes these answers, the last one again and again. */
+  function writes(...answers: readonly unknown[]) {
+    const left = [...answers]
+    const task = {kind: 'implement', words: WISH, path: 'src/greet.ts'}
+    endpoint.on({systemMessage: 'You read what a person'}, {content: JSON.stringify({tasks: [task]})})
+    endpoint.on({systemMessage: 'You change code'}, () => {
+      const next = left.length > 1 ? left.shift() : left[0]
+      return {content: typeof next === 'string' ? next : JSON.stringify(next)}
+    })
+  }
+  const written = () =>
+    endpoint.getRequests().filter(({body}) => JSON.stringify(body).includes('You change code'))
+  const drafts = () => web.pulls.filter(({head}) => head.startsWith('signalbox/'))
+  const branches = () => [...web.branches().keys()].filter(name => name.startsWith('signalbox/'))
+
+  async function call(method: string, path: string, body?: object): Promise<Record<string, unknown>> {
+    const response = await fetch(`${world.app.url}${path}`, {
+      ...{method, headers: HOUSE},
+      ...(body ? {body: JSON.stringify(body)} : {}),
+    })
+    return (await response.json()) as Record<string, unknown>
+  }
+  async function ended(run: unknown): Promise<Record<string, unknown>> {
+    for (let tries = 0; tries < 400; tries++) {
+      const now = await call('GET', `/runs/${String(run)}`)
+      if (now['status'] === 'completed' || now['status'] === 'failed') return now
+      await sleep(50)
+    }
+    throw new Error('it did not end')
+  }
+
+  test('from a sentence in Discord comes a draft on its own branch, tested, and nothing on main', async () => {
+    writes(GOOD)
+    const talk = await world.ada.runs(`/ask text:${WISH}`)
+    await says(talk, 'plan · 1 step')
+    expect(drafts()).toEqual([])
+    await says(await world.ada.presses({id: talk.reply()?.id ?? ''}, 'Start'), '· done after')
+    const [draft] = drafts()
+    expect(draft).toMatchObject({draft: true, base: 'main', title: 'Greet more politely'})
+    expect(web.file('src/greet.ts', draft?.head)).toBe(GREETING.replace('Hello', 'Good day,'))
+    expect(web.file('src/greet.ts', 'main')).toBe(GREETING)
+    expect(web.branches().get('main')).toBe(main)
+    expect(web.comments.map(({body}) => body).join()).toContain('✅ `test` of')
+  })
+
+  test.each([
+    ['a secret', added('src/key.ts', `export const key = 'ghp_${'a1B2c3D4'.repeat(4)}'\n`), 'secret'],
+    ['too much', added('src/b.ts', '1\n'.repeat(501)), '500 are allowed'],
+    ['what is installed', added('package.json', '{}\n'), 'changed by people alone'],
+  ])('is refused where it holds %s: the run says so, and nothing is pushed', async (_what, bad, why) => {
+    const before = [branches(), world.github.count('createRef')]
+    writes(bad)
+    const run = await ended((await call('POST', '/workflows/execute', {description: WISH}))['id'])
+    expect(JSON.stringify(run)).toContain(why)
+    expect(run['status']).toBe('failed')
+    expect(written()).toHaveLength(2)
+    expect([branches(), world.github.count('createRef')]).toEqual(before)
+  })
+
+  test('is repaired once, and a retry of its run finds the draft that is there', async () => {
+    const before = drafts().length
+    writes('Sure! Here is the code.', GOOD)
+    const disarm = world.github.misbehave({route: 'createComment', kind: 'forbidden', times: 9})
+    const {id} = await call('POST', '/workflows/execute', {description: WISH})
+    expect(await ended(id)).toMatchObject({status: 'failed'})
+    disarm()
+    expect(drafts()).toHaveLength(before + 1)
+    expect(JSON.stringify(written()[1]?.body)).toContain('not JSON')
+    await call('POST', `/runs/${String(id)}/retry`)
+    expect(await ended(id)).toMatchObject({status: 'completed'})
+    expect(drafts()).toHaveLength(before + 1)
+    expect(branches()).toHaveLength(before + 1)
+    expect(written()).toHaveLength(2)
   })
 })
 

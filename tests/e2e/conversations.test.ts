@@ -1,14 +1,15 @@
 import {randomUUID} from 'node:crypto'
 import pg from 'pg'
-import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest'
+import {afterAll, afterEach, beforeAll, describe, expect, test, vi} from 'vitest'
 import type {ApprovalRequest} from '../../src/approvals/request.ts'
+import {createSessionStore} from '../../src/conversations/store.ts'
 import type {Conversation, MessageView, Person} from '../../src/emulators/discord/index.ts'
 import {transaction} from '../../src/platform/postgres.ts'
 import {anAsk, aPerson, openApprovals, type OpenApprovals} from '../support/approvals.ts'
 import {API_TOKEN, DEFAULT_YAML, openWorld, type World} from '../support/world.ts'
 
 const TEAM = [
-  aPerson('grace', ['tech_lead'], '111111111111111001'),
+  aPerson('grace', ['tech_lead', 'developer'], '111111111111111001'),
   aPerson('tom', ['team_lead'], '111111111111111002'),
   aPerson('dev', ['developer'], '111111111111111005'),
 ]
@@ -31,6 +32,8 @@ const says = (talk: Conversation, words: string) =>
 /** Whatever the answer is. */
 const answered = (talk: Conversation) =>
   talk.settled(({reply}) => /^(?!🟡)\S/u.test(reply()?.content ?? ''), {timeoutMs: 20_000})
+
+const WITHIN = {timeout: 20_000, interval: 50}
 
 let world: World
 let here: OpenApprovals
@@ -227,11 +230,12 @@ describe('a mention', () => {
 
   test('of one person does not answer the question to another', async () => {
     const request = await devAsks()
-    const ops = {channel: world.discord.channel('ops')}
-    await answerTo(people.tom.says(`${mention()} approve it`, ops), 'ops', 'approve this?')
-    await answerTo(people.dev.says(`${mention()} yes`, ops), 'ops', 'one question first')
+    // Five messages in five seconds are the most for one channel.
+    const ops = {channel: world.discord.channel('release')}
+    await answerTo(people.tom.says(`${mention()} approve it`, ops), 'release', 'approve this?')
+    await answerTo(people.dev.says(`${mention()} yes`, ops), 'release', 'one question first')
     expect(await statusOf(request)).toBe('pending')
-    await answerTo(people.tom.says(`${mention()} yes`, ops), 'ops', 'your approval counts · approved')
+    await answerTo(people.tom.says(`${mention()} yes`, ops), 'release', 'your approval counts · approved')
     expect(await statusOf(request)).toBe('approved')
   })
 })
@@ -277,6 +281,73 @@ describe('a decision', () => {
   )
 })
 
+describe('what is under way', () => {
+  test('of a plan started over HTTP knows whose it is, and hears by words whom it would hear by command', async () => {
+    const release = world.discord.channel('release')
+    const {body: planned} = await chat(TOKENS.grace, {message: 'deploy api to staging'})
+    const session_id = planned['session_id']
+    const {body: started} = await chat(TOKENS.grace, {message: 'start', session_id})
+    const run = String(started['task_id'])
+    expect(run).toMatch(/^wf-/)
+    const status = async () =>
+      (await db.query<{status: string}>('select status from workflow_state where workflow_id = $1', [run]))
+        .rows[0]?.status
+    const [request] = await vi.waitFor(async () => {
+      const waiting = await here.approvals.pending({limit: 10})
+      expect(waiting).toHaveLength(1)
+      return waiting
+    }, WITHIN)
+    const id = request?.id ?? ''
+    expect(request?.requester).toMatchObject({name: 'grace', person: 'grace'})
+    expect((await chat(TOKENS.grace, {message: `approve ${id}`})).body).toMatchObject({
+      metadata: {state: 'refused'},
+    })
+    await says(await people.grace.runs(`/ask text:approve ${id}`), 'your approval does not count')
+
+    await says(await people.tom.runs('/ask text:how is the deploy going?'), run)
+    await says(await people.tom.runs(`/ask text:how is ${id.slice(0, 8)}?`), 'still waits for')
+    await says(await people.tom.runs('/ask text:stop the deploy'), 'You may not /workflow')
+    await says(await people.dev.runs('/ask text:pause the deploy'), `${run} · paused`)
+    await says(await people.dev.runs(`/ask text:resume run ${run.slice(0, 7)}`), `${run} · goes on`)
+    expect(await status()).toBe('paused')
+
+    // A command of hers, besides: "the deploy" could be either.
+    await says(await people.grace.runs('/deploy-client target:api'), 'waits for')
+    await says(await people.grace.runs('/ask text:stop the deploy'), 'which one do you want to stop?')
+    await says(await people.grace.runs('/ask text:the run'), `${run} · is being cancelled`)
+    await vi.waitFor(async () => expect(await status()).toBe('cancelled'), WITHIN)
+    await says(await people.dev.runs('/ask text:retry the last run'), `retry ${run} · goes on`)
+    await vi.waitFor(async () => expect(await status()).toBe('paused'), WITHIN)
+    const tell = (text: string) => people.dev.says(`${mention()} ${text}`, {channel: release})
+    await answerTo(tell(`abort ${run}, the freeze begins`), 'release', 'One thing at a time')
+    await answerTo(tell(`abort ${run}: the freeze begins`), 'release', `${run} · is being cancelled`)
+    await vi.waitFor(async () => expect(await status()).toBe('cancelled'), WITHIN)
+    const stopped = await chat(TOKENS.grace, {message: 'please stop the api deploy', session_id})
+    expect(stopped.body).toMatchObject({intent: 'task_submission', metadata: {state: 'ok'}})
+    expect(String(stopped.body['message'])).toContain('cancelled before it started')
+    expect((await chat(API_TOKEN, {message: `stop ${run}`})).body).toMatchObject({
+      metadata: {state: 'refused'},
+    })
+
+    const given = await db.query<{command: string; what: string; who: string}>(
+      `select command, options ->> 'action' as what, actor ->> 'id' as who from invocations
+       where source = 'api' order by created_at`,
+    )
+    expect(given.rows).toEqual([
+      {command: 'workflow', what: 'pause', who: people.dev.id},
+      {command: 'workflow', what: 'resume', who: people.dev.id},
+      {command: 'workflow', what: 'cancel', who: people.grace.id},
+      {command: 'workflow', what: 'retry', who: people.dev.id},
+      {command: 'workflow', what: 'cancel', who: people.dev.id},
+      {command: 'cancel', what: null, who: people.grace.id},
+    ])
+    const refused = await db.query<{who: string}>(
+      `select actor_name as who from audit_records where action = 'said.refused' order by seq`,
+    )
+    expect(refused.rows).toEqual([{who: 'tom'}, {who: 'the HTTP API'}])
+  })
+})
+
 describe('POST /chat', () => {
   test('answers in the shape of the contract, and goes on with the session', async () => {
     const first = await chat(TOKENS.tom, {message: 'blah'})
@@ -304,6 +375,25 @@ describe('POST /chat', () => {
     expect((await chat(TOKENS.grace, {message: 'status', session_id: session})).status).toBe(403)
     expect((await chat(API_TOKEN, {message: 'status', session_id: session, user_id: 'tom'})).status).toBe(403)
     expect((await chat(TOKENS.tom, {message: 'hi', session_id: `session-${randomUUID()}`})).status).toBe(404)
+  })
+
+  test('remembers the last ten messages, and nothing a day after the last word', async () => {
+    const sessions = createSessionStore({pool: here.pool})
+    const {body} = await chat(TOKENS.tom, {message: 'review the pull request'})
+    const session = String(body['session_id'])
+    await db.query(
+      `insert into chat_messages (session_id, role, content, correlation_id)
+       select $1, 'user', n::text, $1 || n from generate_series(1, 12) as n`,
+      [session],
+    )
+    const texts = (await sessions.history(session, 10)).map(({text}) => text)
+    expect(texts).toEqual(['3', '4', '5', '6', '7', '8', '9', '10', '11', '12'])
+    await db.query(`update chat_sessions set updated_at = now() - interval '25 hours' where id = $1`, [
+      session,
+    ])
+    expect((await chat(TOKENS.tom, {message: '7', session_id: session})).status).toBe(404)
+    await sessions.forgetOld()
+    expect((await db.query('select from chat_messages where session_id = $1', [session])).rowCount).toBe(0)
   })
 
   test('decides as the person whose token it is; the API token is nobody', async () => {

@@ -109,6 +109,7 @@ const RULES: Readonly<
   'GET /agents/{id}': 'token',
   'GET /agents/{id}/tools': 'token',
   'GET /approvals/pending': 'person',
+  'GET /approvals/statistics': 'person',
   'GET /audit': 'token',
   'GET /audit/export': 'token',
   'GET /audit/verify': 'token',

@@ -19,24 +19,6 @@ const closings = () =>
     .filter(message => message.interactionId === undefined)
 
 describe('whatever GitHub does, a deploy is dispatched once and its message tells the truth', () => {
-  test('an answer lost after the run was created: the run is found by its id and followed', async () => {
-    await open()
-    world.github.misbehave({route: 'dispatch', kind: 'serverError', takesEffect: true})
-    const talk = await world.ada.runs('/deploy-client wait:true')
-    await ends(talk, '🟢')
-    expect(world.github.count('dispatch')).toBe(1)
-    expect(world.github.repository('acme/web').runs).toHaveLength(1)
-  })
-
-  test('an answer lost before anything happened: never dispatched again, and the message says it is not sure', async () => {
-    await open({env: {RUN_DISCOVERY_TIMEOUT_MS: '1000'}})
-    world.github.misbehave({route: 'dispatch', kind: 'reset', takesEffect: false})
-    const talk = await world.ada.runs('/deploy-client wait:true')
-    await ends(talk, '⚠️')
-    expect(talk.reply()?.content).toContain('not sure it started')
-    expect(world.github.count('dispatch')).toBe(1)
-  })
-
   test('a server that does not know return_run_details: the run is found by its title', async () => {
     await open({github: {apiFlavour: 'legacy', listingDelayMs: 300}})
     const talk = await world.ada.runs('/deploy-client wait:true')
@@ -99,14 +81,6 @@ describe('whatever GitHub does, a deploy is dispatched once and its message tell
     expect(textOf(talk.reply())).toContain(words)
   })
 
-  test('a refusal by GitHub is told in its words', async () => {
-    await open()
-    const talk = await world.ada.runs('/deploy-client wait:true ref:no-such-branch')
-    await ends(talk, '🔴')
-    expect(talk.reply()?.content).toContain('not started')
-    expect(textOf(talk.reply())).toContain('No ref found')
-  })
-
   test('without waiting, one message says started and where', async () => {
     await open()
     const talk = await world.ada.runs('/deploy-client')
@@ -159,6 +133,9 @@ describe('stopping', () => {
     await ends(talk, '⚪')
     expect(talk.reply()?.content).toContain('cancelled')
     expect(world.github.repository('acme/web').runs[0]?.conclusion).toBe('cancelled')
+    const again = await world.ada.runs(`/cancel id:${suggestion?.value ?? ''}`)
+    await again.settled(({reply}) => reply()?.content.includes('had already ended'))
+    expect(world.github.count('cancel')).toBe(1)
   })
 
   test('the button does the same, for the requester and admins only', async () => {

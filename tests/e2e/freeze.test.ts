@@ -107,4 +107,19 @@ describe('/link account:mail', () => {
     await says(await world.ada.runs(`/link account:mail code:${code}`), 'mail:ada@example.com` is yours')
     await says(await world.ada.runs(`/link account:mail code:${code}`), 'there is no code to be typed')
   })
+
+  test('a code that the mail server does not take is said to be unsent, after a few tries', async () => {
+    const before = mailbox.inbox('grace@example.com').length
+    const mend = mailbox.misbehave({kind: 'refuse', code: 451, to: 'grace@example.com', times: 9})
+    const talk = await grace.runs('/link account:mail value:grace@example.com')
+    const text = await says(talk, '❌ /link could not be done now')
+    mend()
+    expect(text).toContain('The mail could not be sent')
+    expect(text).toMatch(
+      /try again in a minute\ncode `UPSTREAM_UNAVAILABLE`\nasked by grace · `[0-9a-f]{8}…`/,
+    )
+    expect(talk.reply()?.pings).toEqual([])
+    expect(mailbox.inbox('grace@example.com')).toHaveLength(before)
+    await says(await grace.runs('/link account:mail value:grace@example.com'), 'a code is on its way')
+  })
 })

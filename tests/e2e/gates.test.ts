@@ -301,8 +301,18 @@ describe('a pull request’s deployment', () => {
     const pull = furnish()
     const first = await startProcess({name: 'worker-1', env: {...world.env, ROLES: 'worker'}})
     const talk = await start(pull)
+    // A run made of words dies with it, in the middle of its step.
+    const jobs = [{name: 'lint', steps: [{name: 'Lint', ms: 500}]}]
+    web().workflow('lint.yml', {name: 'Lint', hold: true, jobs})
+    const linted = () => web().runs.filter(({workflow}) => workflow === 'lint.yml')
+    await says(await world.ada.runs('/ask text:run the linter on main'), 'nothing happens before Start')
+    const spoken = await world.ada.runs('/ask text:start')
+    await world.discord.eventually(() => linted().length > 0, {timeoutMs: 20_000, what: 'a run of lint'})
     await first.kill('SIGKILL')
     await world.startMore({ROLES: 'worker'})
+    linted()[0]?.release()
+    await says(spoken, '🟢 planned-test · done after', 60_000)
+    expect(linted()).toHaveLength(1)
     const own = await world.ada.runs(`/workflow action:approve run:${runIdIn(talk)}`)
     await says(own, /yourself|approve|need/)
     await says(await grace.runs(`/workflow action:approve run:${runIdIn(talk)}`), 'counted: 1 of 2')

@@ -1,8 +1,9 @@
 import {Client} from '@modelcontextprotocol/sdk/client/index.js'
+import {StdioClientTransport} from '@modelcontextprotocol/sdk/client/stdio.js'
 import {StreamableHTTPClientTransport} from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type {CallToolResult} from '@modelcontextprotocol/sdk/types.js'
 import {randomUUID} from 'node:crypto'
-import {mkdtemp, readFile, rm} from 'node:fs/promises'
+import {mkdtemp, readFile, rm, writeFile} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import pg from 'pg'
@@ -181,6 +182,27 @@ test('whoever may not use /workflow may not here: they hear why, nothing begins,
   ])
 })
 
+test('speaks over stdio as well, as whoever the token in a file names, and says there when the bot is not there', async () => {
+  const file = join(folder, 'eve-token')
+  await writeFile(file, `${TOKENS.eve}\n`)
+  const bridge = async (url: string) => {
+    const client = new Client({name: 'a local test', version: '1'})
+    const transport = new StdioClientTransport({
+      command: process.execPath,
+      args: ['--import', 'tsx', join(import.meta.dirname, '..', '..', 'scripts', 'mcp.ts')],
+      env: {SIGNALBOX_URL: url, SIGNALBOX_TOKEN_FILE: file},
+    })
+    clients.push(client)
+    await client.connect(transport)
+    return client
+  }
+  const eve = await bridge(world.app.url ?? '')
+  expect((await eve.listTools()).tools.map(({name}) => name)).toContain('run_workflow')
+  expect((await use(eve, 'list_agents')).text).toContain('"deploy_client"')
+  expect((await use(eve, 'run_workflow', {workflow: 'parallel-docs'})).text).toContain('needs role developer')
+  await expect(bridge('http://127.0.0.1:9')).rejects.toThrow('Signalbox did not take it')
+})
+
 test.each([
   ['an unknown workflow', {workflow: 'nonsense'}, 'There is no workflow nonsense'],
   ['an input that is missing', {workflow: 'pr-deployment', input: {pr_number: 1}}, 'repo_url'],
@@ -344,7 +366,7 @@ describe('tools of a server that speaks over stdio', () => {
     const id = randomUUID()
     const words = `hello ${id}`
     const {status, result} = await performed(id, {tool: 'fleet.echo', arguments: {words}})
-    expect([status, result]).toEqual([
+    expect([status, result?.['output']]).toEqual([
       'succeeded',
       {server: 'fleet', tool: 'echo', ok: true, text: words, cut: false},
     ])
@@ -372,7 +394,7 @@ describe('tools of a server that speaks over stdio', () => {
       performed(randomUUID(), {tool: 'secret'}),
       performed(randomUUID(), {tool: 'vault.open'}),
     ])
-    expect(told.result?.['text']).toBe('it is ***')
+    expect(told.result?.['output']).toMatchObject({text: 'it is ***'})
     expect([refused.status, refused.error]).toEqual(['failed', {code: 'NOT_PERMITTED'}])
   })
 })

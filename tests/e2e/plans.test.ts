@@ -144,7 +144,7 @@ describe('/plan', () => {
 
   test.each<[string, Fault, string]>([
     ['403', {route: 'issues', kind: 'forbidden'}, 'Our GitHub token may not do this'],
-    ['404', {route: 'issues', kind: 'notFound'}, 'acme/web is not there, or the token may not see it.'],
+    ['404', {route: 'issues', kind: 'notFound'}, 'acme/web was not found, or our token can’t see it.'],
   ])('tells of %s by GitHub, and posts nothing', async (_what, fault, sentence) => {
     issues('One')
     world.github.misbehave(fault)

@@ -269,13 +269,41 @@ jobs:
     expect(web.pulls.filter(({head}) => head.startsWith('signalbox/workflow-contract'))).toEqual([])
   })
 
-  test('a refused permission is told with what to grant', async () => {
+  test.each<[string, Fault, string]>([
+    [
+      '403',
+      {route: 'createPull', kind: 'forbidden'},
+      'Contents, Workflows and Pull requests: read and write',
+    ],
+    [
+      '404',
+      {route: 'repository', kind: 'notFound'},
+      'acme/api was not found, or our token can’t see it. Check the name',
+    ],
+    [
+      '429 for a while',
+      {route: 'createPull', kind: 'secondaryLimit', status: 429, retryAfterS: 90},
+      'try again <t:',
+    ],
+    ['503 that stays', {route: 'createPull', kind: 'serverError', status: 503}, 'GitHub answered 503'],
+  ])('is not mended, with what to do, when GitHub answers %s', async (_what, fault, words) => {
     for (const pull of proposals()) pull.close()
-    const disarm = world.github.misbehave({route: 'createPull', kind: 'forbidden', times: 9})
+    const {length} = proposals()
+    const disarm = world.github.misbehave({...fault, times: 9})
     const talk = await world.ada.runs('/doctor fix:api')
     await says(talk, '❌ /doctor could not be done')
     disarm()
-    expect(textOf(talk.reply())).toContain('Contents, Workflows and Pull requests: read and write')
+    expect(textOf(talk.reply())).toContain(words)
+    expect(textOf(talk.reply())).toMatch(/code `UPSTREAM_[A-Z_]+`\nasked by ada · `[0-9a-f]{8}…`/)
+    expect(proposals()).toHaveLength(length)
+  })
+
+  test('is proposed once although GitHub did not say that it was opened', async () => {
+    for (const pull of proposals()) pull.close()
+    const {length} = proposals()
+    world.github.misbehave({route: 'createPull', kind: 'timeout', takesEffect: true})
+    await says(await world.ada.runs('/doctor fix:api'), '✅ acme/api · pull request opened')
+    expect(proposals()).toHaveLength(length + 1)
   })
 
   test('a stranger neither looks nor presses', async () => {
@@ -297,5 +325,28 @@ jobs:
     expect(textOf(talk.reply())).toContain(`❔`)
     expect(textOf(talk.reply())).toContain(words)
     expect(textOf(talk.reply())).not.toContain('✅ **')
+  })
+
+  test.each<[string, Fault, string]>([
+    ['403', {route: 'user', kind: 'forbidden'}, 'github: Our GitHub token may not do this'],
+    ['429', {route: 'user', kind: 'secondaryLimit', status: 429}, 'github: asks us to slow down'],
+    [
+      '503',
+      {route: 'user', kind: 'serverError', status: 503},
+      'does not answer as it should (GitHub answered 503)',
+    ],
+  ])('of GitHub that answers %s says so, and does not call it anything else', async (_what, fault, words) => {
+    const disarm = world.github.misbehave(fault)
+    const talk = await look()
+    disarm()
+    expect(textOf(talk.reply()).replaceAll('\\', '')).toContain(words)
+  })
+
+  test('of Discord that does not answer says so, and does not blame the token', async () => {
+    const disarm = world.discord.misbehave({route: 'currentApplication', kind: 'serverError', status: 503})
+    const talk = await look()
+    disarm()
+    expect(textOf(talk.reply())).toContain('discord: does not say whose the token is')
+    expect(textOf(talk.reply())).toContain('look again in a minute')
   })
 })

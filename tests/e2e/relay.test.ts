@@ -301,6 +301,67 @@ describe('/relay-dm', () => {
     world.discord.person('ada', {takesDirectMessages: true})
   })
 
+  test('whose answer comes too late, like one to a channel, is posted once and said to be', async () => {
+    const slow = world.discord.misbehave({route: 'createMessage', kind: 'slowAnswer', ms: 9000})
+    const sent = await world.root.runs(
+      `/relay-send channel_id:${channels.news} message:"answered late" ephemeral:true confirm:true`,
+    )
+    await expect
+      .poll(() => world.discord.requests.some(({fault}) => fault === 'slowAnswer'), {timeout: 10_000})
+      .toBe(true)
+    const late = world.discord.misbehave({route: 'createMessage', kind: 'latency', ms: 9000})
+    const told = await world.root.runs(
+      `/relay-dm message:"heard late" target_channel_id:${world.ada.id} confirm:true`,
+    )
+    await Promise.all([sent, told].map(talk => says(talk, '✅ your message · posted')))
+    slow()
+    late()
+    expect(posts().filter(text => text === 'answered late')).toHaveLength(1)
+    await expect
+      .poll(() => world.discord.requests.some(({fault}) => fault === 'latency'), {timeout: 10_000})
+      .toBe(true)
+    expect(
+      world.ada
+        .receives()
+        .map(({content}) => content)
+        .filter(text => text === 'heard late'),
+    ).toHaveLength(1)
+    expect((await audited()).map(({phase}) => phase)).toEqual(['intent', 'done'])
+  })
+
+  test.each<[string, () => string, string]>([
+    ['403', () => channels.closed, 'I may not post there'],
+    ['404', () => NOWHERE, 'There is no such channel, or I can’t see it'],
+  ])(
+    'to a channel that Discord answers with %s for is not posted, and says why',
+    async (_what, channel, words) => {
+      const talk = await world.root.runs(
+        `/relay-dm message:"quietly" target_channel_id:${channel()} confirm:true`,
+      )
+      await says(talk, '❌ your message · not posted')
+      expect(textOf(talk.reply())).toContain(words)
+      expect(textOf(talk.reply())).toMatch(/asked by root · `[0-9a-f]{8}…`/)
+    },
+  )
+
+  test.each<[string, Spoilt, string, number]>([
+    ['429, which is waited out', {kind: 'rateLimited'}, '✅ your message · posted', 1],
+    [
+      'a server error that stays',
+      {kind: 'serverError', times: 50},
+      '⚠️ your message · may have been posted',
+      0,
+    ],
+  ])('when Discord answers %s says so, writes once at most', async (what, fault, first, written) => {
+    const stop = world.discord.misbehave({route: 'createMessage', ...fault})
+    const talk = await world.root.runs(
+      `/relay-dm message:"alone ${what}" target_channel_id:${world.ada.id} confirm:true`,
+    )
+    await says(talk, first)
+    stop()
+    expect(world.ada.receives().filter(({content}) => content === `alone ${what}`)).toHaveLength(written)
+  })
+
   test('refuses whoever is not listed', async () => {
     const talk = await world.root.runs(
       `/relay-dm message:"psst, bob" target_channel_id:${world.bob.id} confirm:true`,

@@ -6,7 +6,7 @@ import type {Fault} from '../../src/emulators/github/faults.ts'
 import {DEFAULT_YAML, openWorld, type World} from '../support/world.ts'
 
 /** Each `/ship` is somebody else’s, or it would join the one before. */
-const DEVELOPERS = Array.from({length: 12}, (_, n) => `6666666666666666${n + 10}`)
+const DEVELOPERS = Array.from({length: 15}, (_, n) => `6666666666666666${n + 10}`)
 
 const yaml = (site: string) => `
 targets:
@@ -65,7 +65,12 @@ beforeAll(async () => {
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()))
   world = await openWorld({
     yaml: yaml(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
-    env: {SAFE_LOCAL: 'true', APPROVAL_SWEEP_MS: '100'},
+    env: {
+      SAFE_LOCAL: 'true',
+      APPROVAL_SWEEP_MS: '100',
+      GITHUB_TIMEOUT_MS: '1000',
+      RUN_DISCOVERY_TIMEOUT_MS: '1500',
+    },
     permissions: {contents: 'write'},
   })
   leo = world.discord.person('leo', {id: '444444444444444444'})
@@ -259,23 +264,43 @@ describe('/ship', () => {
     expect(labelsOf(message)).toEqual(['Details', 'Roll back'])
   })
 
-  test.each<[string, Fault, string]>([
-    ['403', {route: 'dispatch', kind: 'forbidden'}, 'Our GitHub token may not do this'],
-    ['404', {route: 'dispatch', kind: 'notFound'}, 'quick-deploy.yml'],
+  test.each<[string, Fault, string, 'shipped' | 'not shipped']>([
+    ['403', {route: 'dispatch', kind: 'forbidden'}, 'Our GitHub token may not do this', 'not shipped'],
+    ['404', {route: 'dispatch', kind: 'notFound'}, 'quick-deploy.yml', 'not shipped'],
+    [
+      '429, which is waited out',
+      {route: 'dispatch', kind: 'secondaryLimit', status: 429, retryAfterS: 1},
+      'success after',
+      'shipped',
+    ],
+    [
+      '503, before it took effect',
+      {route: 'dispatch', kind: 'serverError', status: 503},
+      'before running it again',
+      'not shipped',
+    ],
+    [
+      'nothing in time, but not before it took effect',
+      {route: 'dispatch', kind: 'timeout', takesEffect: true},
+      'success after',
+      'shipped',
+    ],
     [
       'an answer that is lost, but not before it took effect',
       {route: 'dispatch', kind: 'reset', takesEffect: true},
       'success after',
+      'shipped',
     ],
   ])(
     'tells of %s by GitHub with the deployment, and dispatches once at most',
-    async (_what, fault, sentence) => {
+    async (_what, fault, sentence, outcome) => {
       const before = runsOf('acme/quick').length
       world.github.misbehave(fault)
       const {talk, id} = await ship('target:quick')
-      await talk.settled(({reply}) => /not started|success after/.test(textOf(reply())), {timeoutMs: 20_000})
-      expect(textOf(talk.reply())).toContain(sentence)
-      if ('takesEffect' in fault) {
+      await talk.settled(({reply}) => textOf(reply()).includes(sentence), {timeoutMs: 20_000, what: sentence})
+      expect(textOf(talk.reply())).toMatch(/asked by dev-\d+ · `[0-9a-f]{8}…`/)
+      expect(talk.reply()?.pings).toEqual([])
+      if (outcome === 'shipped') {
         await released('quick → development · nobody decided in time', id)
         expect(runsOf('acme/quick')).toHaveLength(before + 1)
         return

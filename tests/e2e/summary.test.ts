@@ -99,7 +99,7 @@ describe('/update-summary', () => {
     ['403', {route: 'issues', kind: 'forbidden'}, 'Our GitHub token may not do this'],
     ['404', {route: 'issues', kind: 'notFound'}, 'was not found'],
     ['429', {route: 'issues', kind: 'secondaryLimit', status: 429}, 'asks us to slow down'],
-    ['500', {route: 'issues', kind: 'serverError', status: 500}, 'did not answer'],
+    ['500', {route: 'issues', kind: 'serverError', status: 500}, 'GitHub answered 500'],
     ['no answer in time', {route: 'issues', kind: 'timeout'}, 'did not answer'],
   ])('leaves a section out, and says so, when GitHub answers %s for it', async (_what, fault, words) => {
     const disarm = world.github.misbehave({...fault, times: 9})
@@ -116,13 +116,22 @@ describe('/update-summary', () => {
   test.each<[string, Fault, string]>([
     ['403', {route: 'writeContents', kind: 'forbidden'}, 'Our GitHub token may not do this'],
     ['404', {route: 'repository', kind: 'notFound'}, 'acme/web was not found, or our token can’t see it'],
+    [
+      '429',
+      {route: 'repository', kind: 'secondaryLimit', status: 429, retryAfterS: 300},
+      'GitHub asks us to slow down',
+    ],
+    ['503', {route: 'writeContents', kind: 'serverError', status: 503}, 'GitHub answered 503'],
   ])('proposes nothing and says why when GitHub answers %s to what it needs', async (_what, fault, words) => {
     const before = proposed()
+    const written = world.github.count('writeContents')
     const disarm = world.github.misbehave({...fault, times: 9})
     const talk = await world.bob.runs('/update-summary notes:"never there"')
     await says(talk, '❌ /update-summary could not be done')
     disarm()
     expect(textOf(talk.reply())).toContain(words)
+    expect(textOf(talk.reply())).toMatch(/code `UPSTREAM_[A-Z_]+`\nasked by bob · `[0-9a-f]{8}…`/)
+    expect(world.github.count('writeContents') - written).toBeLessThanOrEqual(3)
     expect(proposed()).toBe(before)
   })
 

@@ -1,4 +1,6 @@
 import {readFileSync} from 'node:fs'
+import {createServer, type Server} from 'node:http'
+import type {AddressInfo} from 'node:net'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import type {Conversation, MessageView} from '../../src/emulators/discord/index.ts'
 import type {Fault, Pull, Repository} from '../../src/emulators/github/index.ts'
@@ -25,9 +27,18 @@ const logOf = (name: string) =>
 let world: World
 let web: Repository
 let api: Repository
+/** Has no package at all. */
+let registry: Server
+const sought: string[] = []
 beforeAll(async () => {
+  registry = createServer((request, response) => {
+    sought.push(`${request.method} ${request.url}`)
+    response.writeHead(404).end()
+  })
+  await new Promise<void>(resolve => registry.listen(0, '127.0.0.1', resolve))
+  const {port} = registry.address() as AddressInfo
   world = await openWorld({
-    yaml: YAML,
+    yaml: `${YAML}\nregistries: { npm: "http://127.0.0.1:${port}" }\n`,
     permissions: {contents: 'write', issues: 'write', pull_requests: 'write'},
     env: {GITHUB_TIMEOUT_MS: '800'},
   })
@@ -41,7 +52,10 @@ beforeAll(async () => {
       hold: true,
     })
 })
-afterAll(() => world.close())
+afterAll(async () => {
+  await world.close()
+  registry.close()
+})
 
 let branches = 0
 /** A number of its own: the same command within moments would join the first. */
@@ -81,6 +95,46 @@ describe('/triage', () => {
     expect(web.pulls.filter(({head}) => head.startsWith('signalbox'))).toEqual([])
   })
 
+  describe('with draft:true', () => {
+    const TYPO = `${'// sum\n'.repeat(13)}const n = items.reduce((all, one) => all + one.lenght, 0)\nexport {n}\n`
+    const drafts = () => web.pulls.filter(({head}) => head.startsWith('signalbox/'))
+
+    test('opens the patch as a draft for the branch that fails, one however often it is asked for', async () => {
+      const pull = broken(logOf('tsc'), {'src/cart/total.ts': TYPO})
+      const disarm = world.github.misbehave({route: 'createPull', kind: 'serverError', takesEffect: true})
+      await says(await world.ada.runs(`/triage ref:#${pull.number} draft:true`), 'opened as [#')
+      disarm()
+      await says(await world.ada.runs(`/triage ref:${pull.url} draft:true`), 'opened as [#')
+      const [draft, ...others] = drafts()
+      expect(others).toEqual([])
+      expect(draft).toMatchObject({
+        ...{draft: true, base: pull.head, title: 'Write length for lenght, as the tool suggests'},
+        body: expect.stringContaining('Written by rules') as string,
+      })
+      expect(web.file('src/cart/total.ts', draft?.head)).toBe(TYPO.replace('lenght', 'length'))
+      expect(web.file('src/cart/total.ts', pull.head)).toBe(TYPO)
+    })
+
+    test.each([
+      ['a patch of what is installed', 'pytest-module', {'requirements.txt': 'flask\n'}, 'by people alone'],
+      ['what is no patch', 'jest', undefined, 'There is no patch to open'],
+    ])('opens nothing for %s, and says why', async (_what, log, files, why) => {
+      const before = drafts().length
+      const pull = broken(logOf(log), files)
+      await says(await world.ada.runs(`/triage ref:#${pull.number} draft:true`), why)
+      expect(drafts()).toHaveLength(before)
+    })
+
+    test('opens nothing for a commit that newer ones follow', async () => {
+      const before = drafts().length
+      const pull = broken(logOf('tsc'), {'src/cart/total.ts': TYPO})
+      const run = runOf(pull)
+      pull.push('Newer', {'b.txt': 'b\n'})
+      await says(await world.ada.runs(`/triage ref:${run?.id} draft:true`), 'No branch of acme/web ends at')
+      expect(drafts()).toHaveLength(before)
+    })
+  })
+
   test('by number of the run, by its address and by that of the pull request it is the same cause', async () => {
     const pull = broken(logOf('pytest'))
     const run = runOf(pull)
@@ -102,6 +156,14 @@ describe('/triage', () => {
     const talk = await world.ada.runs(`/triage ref:${pull.number}`)
     await says(talk, `· ${cause}`)
     expect(textOf(talk.reply())).toContain(words)
+  })
+
+  test('a package that its registry does not have is not to be installed', async () => {
+    const pull = broken(logOf('node-package'))
+    const talk = await world.ada.runs(`/triage ref:${pull.number}`)
+    await says(talk, 'npm has no package')
+    expect(textOf(talk.reply())).not.toContain('npm install')
+    expect(sought).toEqual([expect.stringMatching(/^HEAD \/[^/]+$/)])
   })
 
   test('comment:true says it on the pull request in one comment, which is brought up to date', async () => {
@@ -305,6 +367,17 @@ describe('/triage-issues', () => {
     await says(talk, '❌ /triage-issues could not be done')
     disarm()
     expect(textOf(talk.reply())).toContain(words)
+  })
+
+  test('an answer that is lost leaves one comment and all labels', async () => {
+    const number = api.issue('Odd', 'eve', [], 'hm')
+    world.github.misbehave({route: 'createComment', kind: 'timeout', takesEffect: true})
+    world.github.misbehave({route: 'addLabels', kind: 'timeout', takesEffect: true})
+    const talk = await world.ada.runs('/triage-issues repository:acme/api apply:true limit:6')
+    await says(talk, '✅ issues of acme/api · 1 labelled, 1 commented')
+    expect(talk.reply()?.pings).toEqual([])
+    expect(commentsIn(number)).toHaveLength(1)
+    expect(api.labels(number)).toEqual(expect.arrayContaining(['needs info', 'triaged']))
   })
 
   test('a permission that is missing is told per issue; nothing is claimed', async () => {

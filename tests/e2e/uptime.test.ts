@@ -15,11 +15,12 @@ let queues: Queues
 let db: pg.Client
 let server: Server
 /** What each path answers; a path that is not here answers 200. */
-const answers = new Map<string, number | 'cut'>()
+const answers = new Map<string, number | 'cut' | 'nothing'>()
 
 beforeAll(async () => {
   server = createServer((request, response) => {
     const answer = answers.get(request.url ?? '') ?? 200
+    if (answer === 'nothing') return
     if (answer === 'cut') return void request.socket.destroy()
     response.writeHead(answer).end()
   })
@@ -61,8 +62,9 @@ beforeEach(() => answers.clear())
 
 async function says(command: string, text: string): Promise<string> {
   const talk = await world.bob.runs(command)
-  await talk.settled(({reply}) => textOf(reply()).includes(text), {timeoutMs: 15_000, what: text})
+  await talk.settled(({reply}) => textOf(reply()).includes(text), {timeoutMs: 20_000, what: text})
   expect(talk.ephemeral).toBe(false)
+  expect(talk.reply()?.pings).toEqual([])
   return textOf(talk.reply())
 }
 
@@ -89,10 +91,12 @@ test('/uptime-check looks at everything there is, and says each with its time', 
   expect(text).toMatch(/asked by bob · `[0-9a-f]{8}…`/)
 })
 
-test.each<[string, number | 'cut', string, string]>([
+test.each<[string, number | 'cut' | 'nothing', string, string]>([
+  ['answers 403', 403, 'error_403', 'It answered 403'],
   ['answers 503', 503, 'error_503', 'It answered 503'],
   ['answers 404', 404, 'error_404', 'It answered 404'],
   ['answers 429', 429, 'error_429', 'It answered 429'],
+  ['gives no answer', 'nothing', 'timeout', 'No answer within 10 s'],
   ['breaks the connection', 'cut', 'connection_error', 'The connection broke'],
 ])('/uptime-check of an API that %s says so first', async (_what, answer, state, reason) => {
   answers.set('/api/health', answer)

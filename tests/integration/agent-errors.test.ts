@@ -1,7 +1,7 @@
 import {randomUUID} from 'node:crypto'
 import {setTimeout as sleep} from 'node:timers/promises'
 import type pg from 'pg'
-import {afterEach, beforeEach, expect, test} from 'vitest'
+import {afterAll, beforeAll, expect, test} from 'vitest'
 import {z} from 'zod'
 import {agentQueue} from '../../src/invocations/invocation.ts'
 import {createInvocationStore, type InvocationStore} from '../../src/invocations/store.ts'
@@ -21,12 +21,12 @@ import {aChannel, noRules} from '../support/notices.ts'
 let database: TestDatabase
 let pool: pg.Pool
 let invocations: InvocationStore
-beforeEach(async () => {
+beforeAll(async () => {
   database = await createTestDatabase()
   pool = createPool({connectionString: database.url, onError: () => undefined})
   invocations = createInvocationStore({pool})
 })
-afterEach(async () => {
+afterAll(async () => {
   await pool.end()
   await database.drop()
 })
@@ -34,7 +34,11 @@ afterEach(async () => {
 /** Has the agent carry a command out that ends as told; answers what is recorded of it. */
 async function carriedOut(
   run: (signal: AbortSignal) => Promise<never>,
-  {lastAttempt = true, timeoutMs = 5_000}: {readonly lastAttempt?: boolean; readonly timeoutMs?: number} = {},
+  {
+    attempt = 1,
+    lastAttempt = true,
+    timeoutMs = 5_000,
+  }: {readonly attempt?: number; readonly lastAttempt?: boolean; readonly timeoutMs?: number} = {},
 ) {
   const id = randomUUID()
   const agent = defineAgent({
@@ -94,7 +98,7 @@ async function carriedOut(
     lockMs: 10_000,
     onCapacity: () => undefined,
   })
-  const job = {id: 'j', name: 'run', data: {id}, attempt: 1, lastAttempt} as ReceivedJob
+  const job = {id: 'j', name: 'run', data: {id}, attempt, lastAttempt} as ReceivedJob
   const failure = await Promise.resolve(work?.(job, new AbortController().signal)).then(
     () => undefined,
     (error: unknown) => error,
@@ -111,7 +115,7 @@ async function carriedOut(
      where i.id = $1`,
     [id],
   )
-  return {...rows[0], failure}
+  return {...rows[0], id, failure}
 }
 
 test('a crash of an agent ends the command, tells its person, and is announced, all in one', async () => {
@@ -145,4 +149,47 @@ test('a refusal is the person’s own affair, and what may pass is tried again f
     said: 'failed: UPSTREAM_UNAVAILABLE',
     content: {watchers: ['ada']},
   })
+})
+
+test.each([
+  [
+    'a pause that is asked for is shown',
+    40_000,
+    1,
+    'running',
+    '/break · waiting to try again',
+    'next try <t:',
+  ],
+  [
+    'a pause that is too long is not waited for: its end is told',
+    61_000,
+    1,
+    'failed: UPSTREAM_RATE_LIMITED',
+    '/break could not be done now',
+    'try again <t:',
+  ],
+  [
+    'the third try is the last, whatever the queue has left',
+    1_000,
+    3,
+    'failed: UPSTREAM_RATE_LIMITED',
+    '/break could not be done now',
+    'code `UPSTREAM_RATE_LIMITED`',
+  ],
+])('%s', async (_what, retryAfterMs, attempt, said, title, words) => {
+  const ended = await carriedOut(
+    () =>
+      Promise.reject(new AppError('UPSTREAM_RATE_LIMITED', 'GitHub asks us to slow down.', {retryAfterMs})),
+    {attempt, lastAttempt: false},
+  )
+  expect(ended).toMatchObject({said, title})
+  expect(JSON.stringify(ended.view)).toContain(words)
+  expect(JSON.stringify(ended.view)).toContain('GitHub asks us to slow down.')
+})
+
+test('what a command shows while it goes on does not replace what its end said', async () => {
+  const ended = await carriedOut(() => Promise.reject(new AppError('INVALID_INPUT', 'No.')))
+  expect(await invocations.show(ended.id, {state: 'running', title: 'at it'})).toBe(false)
+  const {rows} = await pool.query<{view: unknown}>('select view from replies where id = $1', [ended.id])
+  expect(rows).toEqual([{view: ended.view}])
 })

@@ -170,6 +170,13 @@ test('what waits is listed by risk, for a role, up to a limit', async () => {
   expect(await ids('?approver_role=team_lead')).toEqual([high.id])
   expect(await ids('?limit=1')).toEqual([critical.id])
   expect((await send('GET', '/approvals/pending?limit=0', 'tom')).status).toBe(400)
+  expect((await send('GET', '/approvals/statistics', 'tom')).body).toMatchObject({
+    ...{days: 30, asked: 2, approved: 0, mean_seconds: null},
+    levels: [
+      {risk_level: 'critical', status: 'pending', requests: 1, mean_seconds: null},
+      {risk_level: 'high', status: 'pending', requests: 1, mean_seconds: null},
+    ],
+  })
 })
 
 test('what waited is resumed once approved, by its own id; otherwise the answer says why not', async () => {

@@ -143,11 +143,29 @@ test('all that a change means is one commit: record, history, message, notice, e
   expect(await count()).toEqual({...one, approval_actions: 2, notices: 2, events: 2, outbox: 1})
   const {rows} = await here.pool.query<{event_type: string}>('select event_type from events order by seq')
   expect(rows.map(row => row.event_type)).toEqual(['approval_required', 'approval_rejected'])
+
+  // What a change means leaves together with the change: where that could not be made, none of it stays.
+  const {id: other} = await real.ask()
+  const {save} = real.store
+  let tries = 0
+  real.store.save = async (...change) => (await save(...change)) && tries++ > 0
+  const rejected = await real.approvals.vote(aVote(other, 'tom', {decision: 'reject', reason: 'no'}))
+  expect(rejected).toMatchObject({request: {status: 'rejected', decisions: [{}]}})
+  expect(tries).toBe(2)
+  expect(await count()).toEqual({
+    approval_requests: 2,
+    approval_actions: 4,
+    replies: 2,
+    notices: 4,
+    events: 4,
+    outbox: 2,
+  })
+  expect(real.relayed).toHaveLength(2)
   await real.close()
   await node.close()
 })
 
-test('a request and the vote that decides it take few statements, and wait for the database five times', async () => {
+test('a request and the vote that decides it take few statements, and wait for the database three times', async () => {
   const node = openNode(createMemoryServer(), {pool: here.pool})
   const rules = {levels: new Map(), events: new Map(), people: new Map(), projects: new Map()}
   const real = openApprovals(database.url, {
@@ -160,13 +178,13 @@ test('a request and the vote that decides it take few statements, and wait for t
   })
   const spent = watchStatements(real.pool)
   const {id} = await real.ask()
-  expect(spent()).toEqual({statements: 7, waits: 5})
+  expect(spent()).toEqual({statements: 8, waits: 4})
   await real.approvals.vote(aVote(id, 'tom'))
   spent()
   expect(await real.approvals.vote(aVote(id, 'grace'))).toMatchObject({request: {status: 'approved'}})
-  expect(spent()).toEqual({statements: 10, waits: 5})
+  expect(spent()).toEqual({statements: 11, waits: 3})
   expect(await real.approvals.vote(aVote(id, 'lin'))).toMatchObject({kind: 'refused'})
-  expect(spent()).toEqual({statements: 6, waits: 4})
+  expect(spent()).toEqual({statements: 7, waits: 3})
   await real.close()
   await node.close()
 })
@@ -392,6 +410,83 @@ describe('asking', () => {
     expect(rows[0]?.view.controls.map(({action}) => action)).toEqual(['approve', 'reject', 'ask'])
   })
 
+  test('calls nobody who has enough to decide, while the others suffice; its reminder calls all', async () => {
+    const limits = new Map([
+      ['team_lead', 2],
+      ['cto', 1],
+    ])
+    const busy = openApprovals(database.url, {limits})
+    const first = await busy.ask()
+    const second = await busy.ask()
+    const third = await busy.ask()
+    const called = busy.notices.map(({people}) => people)
+    expect(called).toEqual([
+      ['tom', 'tina', 'grace', 'lin', 'cleo'],
+      ['tom', 'tina', 'grace', 'lin'],
+      ['grace', 'lin'],
+    ])
+    const [asked] = await busy.approvals.history(third.id)
+    expect(asked?.metadata).toMatchObject({notCalled: ['tom', 'tina', 'cleo']})
+    const {rows} = await here.pool.query<{mentions: unknown}>(
+      `select view -> 'mentions' as mentions from replies where id = $1`,
+      [third.id],
+    )
+    expect(rows).toEqual([{mentions: ['discord-grace', 'discord-lin']}])
+    // What somebody has voted on does not wait for them any more.
+    for (const {id} of [first, second]) await busy.approvals.vote(aVote(id, 'tom'))
+    busy.notices.length = 0
+    await busy.ask()
+    expect(busy.notices[0]?.people).toEqual(['tom', 'grace', 'lin'])
+    // Who is not called may decide all the same, and is called before it is too late.
+    await busy.age(third.id, 31 * MINUTE)
+    await busy.approvals.sweep()
+    expect(busy.notices[1]?.people).toEqual(['tom', 'tina', 'grace', 'lin', 'cleo'])
+    expect(await busy.approvals.vote(aVote(third.id, 'tina'))).toMatchObject({kind: 'counted'})
+    await busy.close()
+  })
+
+  test('takes what its operation takes: who approves it, and what has to be given', async () => {
+    const action = {
+      ...{operation: 'import', environment: 'staging', resource: 'data', title: 'load the customers'},
+    }
+    await expect(here.ask(anAsk({level: 'medium', action}))).rejects.toMatchObject({
+      ...{code: 'NOT_PERMITTED', message: /takes a backup that was verified: give its name/},
+    })
+    const backed = anAsk({level: 'medium', action: {...action, backup: 'nightly-7'}})
+    const {id, required} = await here.ask(backed)
+    expect(required).toMatchObject({approvers: 2, including: ['tech_lead', 'cto']})
+    await vote(id, 'tom')
+    await vote(id, 'tina')
+    expect(await here.approvals.find(id)).toMatchObject({status: 'pending', action: {backup: 'nightly-7'}})
+    expect(await vote(id, 'lin')).toMatchObject({request: {status: 'approved'}})
+    // Asked again, it is the first request, whatever is given now.
+    expect((await here.ask({...backed, action})).id).toBe(id)
+  })
+
+  test('outside of business hours calls who is on call at once, then the second, with the request in one commit', async () => {
+    const day = (['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const)[(new Date().getUTCDay() + 3) % 7]
+    const night = openApprovals(database.url, {
+      schedule: {
+        ...{timezone: 'UTC', days: day ? [day] : [], from: '09:00', to: '17:00'},
+        // A role, and somebody by their name, who can't decide it but can find those who can.
+        onCall: {primary: 'tech_lead', secondary: 'ada2', escalateAfterMs: 30 * MINUTE},
+      },
+    })
+    const request = await night.ask()
+    const {id} = request
+    expect(await night.approvals.find(id)).toEqual(request)
+    expect(request).toMatchObject({escalations: 1, version: 1, expiresAt: request.createdAt + 30 * MINUTE})
+    await night.age(id, 30 * MINUTE)
+    await night.approvals.sweep()
+    expect(night.notices).toMatchObject([
+      {event: 'approval_required', people: ['tom', 'tina', 'grace', 'lin', 'cleo']},
+      {event: 'approval_escalated', people: ['grace', 'lin'], title: /calls tech_lead on call, waits for 2/},
+      {event: 'approval_escalated', people: ['ada2'], title: /calls ada2 on call/},
+    ])
+    expect(await linesOf(id)).toEqual(['ask by ada', 'escalate by signalbox', 'escalate by signalbox'])
+    await night.close()
+  })
+
   test('is listed the riskiest first, then the oldest, for those who may decide', async () => {
     const first = await here.ask()
     const second = await here.ask()
@@ -504,16 +599,16 @@ test('what was decided is written only over what it was decided on, and only in 
     version: seen.version + 1,
   } as const
   const lines = [{action: 'approve', actor: 'tom'}] as const
-  const save = () => here.store.save(here.pool, seen, approved, lines, seen.createdAt + 1, undefined)
+  const save = () => here.store.save(here.pool, seen, approved, {lines, first: 2, at: seen.createdAt + 1})
   await here.age(id, 61 * MINUTE)
-  expect(await save()).toBeUndefined()
+  expect(await save()).toBe(false)
   await here.age(id, -61 * MINUTE)
   await here.pool.query('update approval_requests set version = version + 1 where id = $1', [id])
-  expect(await save()).toBeUndefined()
+  expect(await save()).toBe(false)
   await here.pool.query('update approval_requests set version = version - 1 where id = $1', [id])
   expect(await linesOf(id)).toEqual(['ask by ada'])
-  expect(await save()).toBe(2)
-  expect(await save()).toBeUndefined()
+  expect(await save()).toBe(true)
+  expect(await save()).toBe(false)
   expect(await linesOf(id)).toEqual(['ask by ada', 'approve by tom'])
 })
 
@@ -622,4 +717,12 @@ test('views for people with a query in hand', async () => {
     'select risk_level, status, requests from approvals_statistics',
   )
   expect(statistics).toEqual([{risk_level: 'high', status: 'pending', requests: '1'}])
+  await vote(id, 'tom')
+  await vote(id, 'grace')
+  await here.ask(anAsk({level: 'medium'}))
+  const [approved, pending] = await here.approvals.statistics()
+  expect(approved).toMatchObject({level: 'high', status: 'approved', requests: 1})
+  expect(approved?.averageMs).toBeGreaterThanOrEqual(10 * MINUTE)
+  expect(approved?.averageMs).toBeLessThan(11 * MINUTE)
+  expect(pending).toEqual({level: 'medium', status: 'pending', requests: 1, averageMs: null})
 })

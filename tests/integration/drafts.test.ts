@@ -23,6 +23,8 @@ let database: TestDatabase
 let pool: pg.Pool
 /** What was started, by what asked for it. */
 let launched: string[] = []
+/** What the last run keeps of whoever asked for it. */
+let kept: unknown
 let broken = false
 beforeAll(async () => {
   database = await createTestDatabase()
@@ -38,9 +40,10 @@ const planning = (refusals: readonly string[] = []) =>
     pool,
     store: createDraftStore({pool}),
     make: async () => MADE,
-    async launch({sourceId = ''}) {
+    async launch({sourceId = '', metadata}) {
       if (broken) throw new Error('killed')
       launched.push(sourceId)
+      kept = metadata
       const id = `wf-${sourceId}`
       return {id, workflow: 'planned-review', status: 'running', correlationId: id, created: true}
     },
@@ -117,5 +120,6 @@ test('a crash between the decision and its run is mended, and the run is one', a
   await planning().sweep()
   await planning().sweep()
   expect(launched).toEqual([`draft ${id}`])
+  expect(kept).toMatchObject({draft: id, asker: {kind: 'discord', id: ada.id}})
   expect(await planning().find(id)).toMatchObject({status: 'started', run: `wf-draft ${id}`})
 })

@@ -138,11 +138,11 @@ describe('the plan of the day', () => {
 
   test.each([
     ['secondaryLimit', 'UPSTREAM_RATE_LIMITED', 'GitHub asks us to slow down.'],
-    ['serverError', 'UPSTREAM_UNAVAILABLE', 'GitHub did not answer.'],
-    ['timeout', 'UPSTREAM_UNAVAILABLE', 'GitHub did not answer.'],
+    ['serverError', 'UPSTREAM_UNAVAILABLE', 'GitHub answered 502.'],
+    ['timeout', 'UPSTREAM_UNAVAILABLE', 'GitHub did not answer in time.'],
     ['reset', 'UPSTREAM_UNAVAILABLE', 'GitHub did not answer.'],
     ['forbidden', 'UPSTREAM_REFUSED', 'Our GitHub token may not do this'],
-    ['notFound', 'UPSTREAM_REFUSED', 'acme/web is not there'],
+    ['notFound', 'UPSTREAM_REFUSED', 'acme/web was not found'],
   ] as const)('is not made when GitHub answers with %s', async (kind, code, sentence) => {
     github.repository('acme/web').issue('One', 'ada', ['ready'])
     github.misbehave({route: 'issues', kind})

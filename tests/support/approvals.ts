@@ -12,7 +12,7 @@ import {createApprovalStore, type ApprovalStore} from '../../src/approvals/store
 import type {Event, EventJournal} from '../../src/events/index.ts'
 import type {NewNotice, Notices} from '../../src/notifications/notice.ts'
 import {createReplyStore} from '../../src/notifications/store.ts'
-import type {ApprovalPolicy, QuietHours, RiskLevel} from '../../src/platform/config/config.ts'
+import type {ApprovalPolicy, QuietHours, RiskLevel, Schedule} from '../../src/platform/config/config.ts'
 import {silentLogger} from '../../src/platform/logger.ts'
 import type {OutboxEntry} from '../../src/platform/outbox.ts'
 import {createPool, transaction} from '../../src/platform/postgres.ts'
@@ -131,12 +131,20 @@ export function openApprovals(
     persons = [...TEAM],
     policies = new Map(),
     quietHours,
+    schedule,
+    limits = new Map([
+      ['team_lead', 10],
+      ['tech_lead', 20],
+      ['cto', 50],
+    ]),
     max = 10,
     ...real
   }: {
     readonly persons?: Person[]
     readonly policies?: ReadonlyMap<RiskLevel, ApprovalPolicy>
     readonly quietHours?: QuietHours
+    readonly schedule?: Schedule
+    readonly limits?: ReadonlyMap<string, number>
     readonly max?: number
     /** In place of the list of persons. */
     readonly people?: People
@@ -173,6 +181,9 @@ export function openApprovals(
     notify: async id => void notified.push(id),
     policies,
     quietHours,
+    schedule,
+    limits,
+    waived: new Set(),
     statusChannelId: '444444444444444444',
     metrics: createApprovalMetrics({registry, backlog: () => store.backlog()}),
     log: silentLogger,

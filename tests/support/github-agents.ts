@@ -96,6 +96,7 @@ export async function githubAgents(
     changes: createChanges({
       host: repository,
       llm: modelAt(modelUrl),
+      consult: async () => [],
       projects: () => projects,
       projectNames: projects ? ['web'] : [],
       projectsOf: () => [],

@@ -128,6 +128,7 @@ export const TOOL_SAMPLE: readonly OfferedServer[] = Object.entries(SERVERS).map
         required: given.split(',').slice(0, 2),
         additionalProperties: false,
       },
+      reads: /^(?:list|get|search|describe|inspect|query|explain|read)_/.test(tool),
     })),
   }),
 )

@@ -16,10 +16,18 @@ note('start')
 
 const text = (words: string) => ({content: [{type: 'text' as const, text: words}]})
 const server = new McpServer({name: 'a fleet', version: '1'})
-server.registerTool('echo', {description: 'Says it again', inputSchema: {words: z.string()}}, ({words}) => {
-  note(`echo ${words}`)
-  return text(words)
-})
+server.registerTool(
+  'echo',
+  {
+    description: 'Says it again',
+    inputSchema: {words: z.string()},
+    annotations: {readOnlyHint: true},
+  },
+  ({words}) => {
+    note(`echo ${words}`)
+    return text(words)
+  },
+)
 server.registerTool('fail', {description: 'Fails in so many words'}, () => ({
   ...text('the disk is full'),
   isError: true,

@@ -18,6 +18,9 @@ export interface LinearSessionRow {
   readonly ended: boolean
 }
 
+/** Whether the hub is to be read. */
+export const READING_DUE = 'exists (select from linear_reading where due_at <= now())'
+
 export type LinearStore = ReturnType<typeof createLinearStore>
 
 const THREAD = `approval_id as "approvalId", issue_id as "issueId", own_issue as "ownIssue", root_id as "rootId",

@@ -3,7 +3,7 @@ import {formatDuration} from '../../kernel/time.ts'
 import type {Notice} from '../../notifications/notice.ts'
 import type {RiskLevel} from '../../platform/config/config.ts'
 import {REPLY_STATES} from '../../sdk/index.ts'
-import {entitledRoles} from '../decide.ts'
+import {entitledRoles, escalationsLeft, mixesOf} from '../decide.ts'
 import type {ApprovalRequest, Decision, ReleaseCard} from '../request.ts'
 import {standing} from '../view.ts'
 import {decisionText, utc} from './mail-facts.ts'
@@ -161,7 +161,9 @@ function facts(request: ApprovalRequest, now: number): readonly string[] {
   const {required, requester, action} = request
   const roles = (names: readonly string[]) =>
     names.map(role => foreign(role.replaceAll('_', ' '), 40)).join(', ')
-  const special = required.including.length > 0 ? `, one of them ${roles(required.including)}` : ''
+  const special = mixesOf(required)
+    .map(mix => `, one of them ${roles(mix)}`)
+    .join('')
   return [
     `- ${riskLine(request)}`,
     `- asked by ${foreign(requester.name, 60)}${ending(request, now)}`,
@@ -172,11 +174,11 @@ function facts(request: ApprovalRequest, now: number): readonly string[] {
   ]
 }
 
-function ending({status, expiresAt, required, escalations}: ApprovalRequest, now: number): string {
+function ending(request: ApprovalRequest, now: number): string {
+  const {status, expiresAt} = request
   if (status !== 'pending' || expiresAt === undefined) return ''
   const left = expiresAt > now ? `, in ${formatDuration(expiresAt - now)}` : ''
-  const up = escalations < Math.min(required.escalateTo.length, 3)
-  return ` · ${up ? 'goes up the line' : 'rejects itself'} at ${utc(expiresAt)}${left}`
+  return ` · ${escalationsLeft(request) > 0 ? 'goes up the line' : 'rejects itself'} at ${utc(expiresAt)}${left}`
 }
 
 function cardLines(card: ReleaseCard | undefined): readonly string[] {

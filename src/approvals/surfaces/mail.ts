@@ -7,6 +7,7 @@ import type {MailStore} from '../../notifications/mail-store.ts'
 import type {Notice, NoticeChannel, Told} from '../../notifications/notice.ts'
 import type {Logger} from '../../platform/logger.ts'
 import type {Approvals} from '../approvals.ts'
+import {entitledRoles} from '../decide.ts'
 import type {ApprovalRequest} from '../request.ts'
 import type {MailLinks} from './mail-links.ts'
 import {asks, noticeMessage, requestMessage, type Message, type Ways} from './mail-messages.ts'
@@ -70,6 +71,8 @@ export function createMailChannel({
     const {person, acts, mailbox} = reader
     const done = [request.requester.person, ...request.decisions.map(({principal}) => principal)]
     if (!person || !acts || !asks(notice.event) || done.includes(person.id)) return {kind: 'none'}
+    // Who is on call may be somebody who can only call others.
+    if (!person.roles.some(role => entitledRoles(request).includes(role))) return {kind: 'none'}
     if (!links.canDecide(request, person)) return {kind: 'elsewhere'}
     return {kind: 'links', ...(await links.issue(request, {person: person.id, address: mailbox.address}))}
   }

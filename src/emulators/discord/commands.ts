@@ -63,7 +63,7 @@ export function createCommands(world: World) {
   }
 
   function changed(): void {
-    world.changes.announce({kind: 'commands.changed'})
+    world.changes.emit({kind: 'commands.changed'})
   }
 
   function get(scope: CommandScope, id: string): APIApplicationCommand {

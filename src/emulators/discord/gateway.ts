@@ -108,7 +108,7 @@ export function createGateway(options: GatewayOptions) {
     session.detachedAt = world.now()
     // A normal closure by the client says goodbye; anything else may come back.
     if (code === 1000 || code === 1001) sessions.delete(session.id)
-    world.changes.announce({kind: 'gateway.closed', sessionId: session.id})
+    world.changes.emit({kind: 'gateway.closed', sessionId: session.id})
   }
 
   /** A client that misses two beats is gone. */
@@ -194,7 +194,7 @@ export function createGateway(options: GatewayOptions) {
     })
     if (intents & Intent.Guilds && ownsGuild(session))
       deliver(session, 'GUILD_CREATE', world.apiGuildCreate())
-    world.changes.announce({kind: 'gateway.ready', sessionId: session.id})
+    world.changes.emit({kind: 'gateway.ready', sessionId: session.id})
   }
 
   function resume(connection: Connection, d: unknown): void {
@@ -217,7 +217,7 @@ export function createGateway(options: GatewayOptions) {
     for (const event of session.events.filter(each => each.s > seq))
       send(connection, {op: Op.Dispatch, ...event})
     deliver(session, 'RESUMED', {})
-    world.changes.announce({kind: 'gateway.resumed', sessionId: session.id})
+    world.changes.emit({kind: 'gateway.resumed', sessionId: session.id})
   }
 
   function expired({detachedAt}: Session): boolean {

@@ -61,6 +61,7 @@ export function createGuildShapes({
     }
   }
 
+  // The API's own types want fields that no bot of ours reads.
   function apiChannel(channel: ChannelRecord): APIChannel {
     if (channel.type === ChannelType.DM) {
       const recipient = members.get(channel.recipientId ?? '')?.user

@@ -119,7 +119,7 @@ export function createInteractions(options: InteractionsOptions) {
       fail(interaction, 'no response')
     }, ackDeadlineMs).unref()
     timers.add(timer)
-    world.changes.announce({kind: 'interaction.sent', interaction})
+    world.changes.emit({kind: 'interaction.sent', interaction})
     deliver(interaction, payloadOf(interaction))
     return interaction
   }
@@ -129,9 +129,10 @@ export function createInteractions(options: InteractionsOptions) {
     if (interaction.state !== 'pending') return
     interaction.state = 'failed'
     interaction.failure = reason
-    world.changes.announce({kind: 'interaction.failed', interaction})
+    world.changes.emit({kind: 'interaction.failed', interaction})
   }
 
+  /** The API's own types tell each kind of interaction apart, which the data that it was given does already. */
   function payloadOf(interaction: Interaction): APIInteraction {
     const {member, channel, source} = interaction
     return {
@@ -182,7 +183,7 @@ export function createInteractions(options: InteractionsOptions) {
     interaction.ephemeral = interaction.original?.visibleTo !== undefined
     interaction.ackType = type
     interaction.ackMs = world.now() - interaction.createdAt
-    world.changes.announce({kind: 'interaction.acknowledged', interaction})
+    world.changes.emit({kind: 'interaction.acknowledged', interaction})
     return {interaction, shown}
   }
 

@@ -78,7 +78,7 @@ export function createMessages({world, url}: {world: World; url: () => string}) 
   const byNonce = new Map<string, StoredMessage>()
 
   function announce(kind: 'message.created' | 'message.edited' | 'message.deleted', message: StoredMessage) {
-    world.changes.announce({kind, message: view(message)})
+    world.changes.emit({kind, message: view(message)})
   }
 
   function create(input: NewMessage): StoredMessage {

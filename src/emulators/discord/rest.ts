@@ -43,7 +43,7 @@ export function createRest({world, routes, faults, rateLimits}: RestOptions) {
   function record(request: RecordedRequest): void {
     requests.push(request)
     if (requests.length > KEEP_REQUESTS) requests.shift()
-    world.changes.announce({kind: 'request', request})
+    world.changes.emit({kind: 'request', request})
   }
 
   /** The route of a path, or 404; 405 when only the method is wrong. Words of a pattern win over its parameters. */

@@ -132,7 +132,7 @@ export function createWorld({
       flags: 0 as RoleFlags,
     }
     roles.set(id, role)
-    changes.announce({kind: 'role.created', roleId: id})
+    changes.emit({kind: 'role.created', roleId: id})
     return role
   }
   addRole(guildId, '@everyone', MEMBER_PERMISSIONS)
@@ -147,7 +147,7 @@ export function createWorld({
 
   function addChannel(channel: ChannelRecord): ChannelRecord {
     channels.set(channel.id, channel)
-    changes.announce({kind: 'channel.created', channelId: channel.id})
+    changes.emit({kind: 'channel.created', channelId: channel.id})
     return channel
   }
 

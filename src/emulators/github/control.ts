@@ -1,5 +1,6 @@
 import type {FastifyInstance} from 'fastify'
 import {z} from 'zod'
+import {addCommonControl, readBody} from '../shared/control.ts'
 import type {Auth} from './auth.ts'
 import {ROUTE_FAULTS, WEBHOOK_FAULTS, type Fault, type Faults} from './faults.ts'
 import type {Run} from './handles.ts'
@@ -94,11 +95,20 @@ export function addControl(
     return run && handle(run)
   }
 
-  server.setErrorHandler((error, request, reply) => {
-    if (!request.url.startsWith('/control/')) return reply.send(error)
-    return reply.code(422).send({message: error instanceof Error ? error.message : String(error)})
+  addCommonControl(server, {
+    help: HELP,
+    ...{faultBody, faults, recorder, webhooks},
+    shown: ({id, guid, event, action, at, redelivery, outcome, status}) => ({
+      id,
+      guid,
+      event,
+      action,
+      at,
+      redelivery,
+      outcome,
+      status,
+    }),
   })
-  server.get('/control', (_request, reply) => reply.type('text/plain; charset=utf-8').send(HELP))
   server.get('/control/repositories', () => ({
     repositories: repositories.all().map(({fullName, private: isPrivate, defaultBranch, workflows}) => ({
       fullName,
@@ -132,38 +142,11 @@ export function addControl(
       const run = runOf(params.id)
       const act = Object.hasOwn(acts, params.act) ? acts[params.act] : undefined
       if (!run || !act) return reply.code(404).send({message: 'no such run or act; see GET /control'})
-      act(run, read(body))
+      act(run, readBody(body))
       return reply.send(run)
     },
   )
-  server.post<{Body: unknown}>('/control/faults', ({body}, reply) => {
-    const fault = faultBody.parse(read(body))
-    faults.add(fault)
-    return reply.code(201).send(fault)
-  })
   server.post<{Body: unknown}>('/control/tokens', ({body}, reply) =>
-    reply.code(201).send({token: deps.issueToken(tokenBody.parse(read(body)))}),
+    reply.code(201).send({token: deps.issueToken(tokenBody.parse(readBody(body)))}),
   )
-  server.get('/control/requests', () => ({requests: recorder.requests}))
-  server.get('/control/deliveries', () => ({
-    deliveries: webhooks.deliveries.map(({id, guid, event, action, at, redelivery, outcome, status}) => ({
-      id,
-      guid,
-      event,
-      action,
-      at,
-      redelivery,
-      outcome,
-      status,
-    })),
-  }))
-  server.post<{Params: {id: string}}>('/control/deliveries/:id/redeliver', ({params}, reply) => {
-    webhooks.redeliver(Number(params.id))
-    return reply.code(202).send({})
-  })
-}
-
-/** The server hands bodies on as text, so that the API proper can judge them itself. */
-function read(body: unknown): unknown {
-  return typeof body === 'string' && body !== '' ? (JSON.parse(body) as unknown) : {}
 }

@@ -50,6 +50,40 @@ export type Route = {
     }
 )
 
+/**
+ * Operations on a repository that belong together: they share where their paths and docs begin, and the permission they
+ * take, to read or to write as their methods do.
+ */
+export function repositoryRoutesAt({
+  path: at,
+  docs: page = '',
+  permission,
+  ...who
+}: {
+  readonly path: string
+  readonly docs?: string
+  readonly permission: string
+  readonly or?: string
+  readonly signedIn?: boolean
+}) {
+  return (
+    name: string,
+    method: Route['method'],
+    path: string,
+    docs: string,
+    handle: (call: Call, repository: RepositoryState) => Answer,
+  ): Route => ({
+    ...who,
+    name,
+    method,
+    path: `/repos/:owner/:repo${at}${path}`,
+    docs: `${page}${docs}`,
+    for: 'repository',
+    permission: [permission, method === 'GET' ? 'read' : 'write'],
+    handle,
+  })
+}
+
 /** An error answer on its way up; the pipeline adds `documentation_url` and headers. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'

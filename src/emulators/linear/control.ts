@@ -1,5 +1,6 @@
 import type {FastifyInstance} from 'fastify'
 import {z} from 'zod'
+import {addCommonControl, readBody} from '../shared/control.ts'
 import {REQUEST_FAULTS, WEBHOOK_FAULTS, type Fault, type Faults} from './faults.ts'
 import type {People, Person} from './people.ts'
 import type {Recorder} from './recorder.ts'
@@ -73,11 +74,20 @@ export function addControl(
   },
 ): void {
   const {world, people, shapes, faults, recorder, webhooks, now} = deps
-  server.setErrorHandler((error, request, reply) => {
-    if (!request.url.startsWith('/control/')) return reply.send(error)
-    return reply.code(422).send({message: error instanceof Error ? error.message : String(error)})
+  addCommonControl(server, {
+    help: HELP,
+    ...{faultBody, faults, recorder, webhooks},
+    shown: ({id, guid, type, action, at, attempt, outcome, status}) => ({
+      id,
+      guid,
+      type,
+      action,
+      at,
+      attempt,
+      outcome,
+      status,
+    }),
   })
-  server.get('/control', (_request, reply) => reply.type('text/plain; charset=utf-8').send(HELP))
   server.get('/control/issues', () => ({
     issues: [...world.issues.values()].map(issue => ({
       id: issue.id,
@@ -108,34 +118,7 @@ export function addControl(
     ({params, body}, reply) => {
       const act = Object.hasOwn(ACTS, params.act) ? ACTS[params.act] : undefined
       if (!act) return reply.code(404).send({message: 'no such act; see GET /control'})
-      return reply.send(act(people.person(people.meet(params.name)), read(body)) ?? {})
+      return reply.send(act(people.person(people.meet(params.name)), readBody(body)) ?? {})
     },
   )
-  server.post<{Body: unknown}>('/control/faults', ({body}, reply) => {
-    const fault = faultBody.parse(read(body))
-    faults.add(fault)
-    return reply.code(201).send(fault)
-  })
-  server.get('/control/requests', () => ({requests: recorder.requests}))
-  server.get('/control/deliveries', () => ({
-    deliveries: webhooks.deliveries.map(({id, guid, type, action, at, attempt, outcome, status}) => ({
-      id,
-      guid,
-      type,
-      action,
-      at,
-      attempt,
-      outcome,
-      status,
-    })),
-  }))
-  server.post<{Params: {id: string}}>('/control/deliveries/:id/redeliver', ({params}, reply) => {
-    webhooks.redeliver(Number(params.id))
-    return reply.code(202).send({})
-  })
-}
-
-/** The server hands bodies on as text, so that the API proper can judge them itself. */
-function read(body: unknown): unknown {
-  return typeof body === 'string' && body !== '' ? (JSON.parse(body) as unknown) : {}
 }

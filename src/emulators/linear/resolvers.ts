@@ -299,6 +299,7 @@ function checkedContent(content: unknown): ActivityContent {
   for (const field of fields.filter(each => each !== 'result'))
     if (typeof given[field] !== 'string' || given[field].trim() === '')
       refuseInput('Argument Validation Error', `content.${field} is needed.`)
+  // Field by field, above.
   return given as unknown as ActivityContent
 }
 

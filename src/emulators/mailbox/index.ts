@@ -8,6 +8,7 @@ import {setTimeout as after} from 'node:timers/promises'
 import {createTransport} from 'nodemailer'
 import {SMTPServer, type SMTPServerSession} from 'smtp-server'
 import {systemClock, type Clock} from '../../kernel/clock.ts'
+import {createChanges} from '../shared/changes.ts'
 import {createMailFaults, type MailFault} from './faults.ts'
 import {readMail, type Mail} from './mail.ts'
 import {createMailboxWeb} from './web.ts'
@@ -58,7 +59,9 @@ export async function startMailbox({
   auth,
 }: MailboxOptions = {}): Promise<Mailbox> {
   const mails: Mail[] = []
-  const listeners = new Set<(mail: Mail) => void>()
+  const changes = createChanges<Mail>(() =>
+    ['Mails:', ...mails.map(mail => `  to ${mail.recipient}: ${mail.subject}`)].join('\n'),
+  )
   const faults = createMailFaults()
 
   const smtp = new SMTPServer({
@@ -113,7 +116,7 @@ export async function startMailbox({
     const known = mails.find(each => each.recipient === recipient && each.messageId === mail.messageId)
     if (known && mail.messageId !== '') known.copies++
     else mails.push(mail)
-    for (const listener of [...listeners]) listener(known ?? mail)
+    changes.emit(known ?? mail)
   }
 
   function cut(session: SMTPServerSession): void {
@@ -155,35 +158,8 @@ export async function startMailbox({
     inbox: address => mails.filter(mail => mail.recipient === address.toLowerCase()),
     misbehave: faults.add,
     reply,
-    on(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
-    eventually(probe, {timeoutMs = 5000, what = 'the awaited mail'} = {}) {
-      return new Promise((resolve, reject) => {
-        const finish = (settle: () => void) => {
-          clearTimeout(timer)
-          clearInterval(tick)
-          listeners.delete(look)
-          settle()
-        }
-        const look = () => {
-          try {
-            const found = probe()
-            if (found) finish(() => resolve(found))
-          } catch (error) {
-            finish(() => reject(error instanceof Error ? error : new Error(String(error))))
-          }
-        }
-        const timer = setTimeout(() => {
-          const seen = mails.map(mail => `  to ${mail.recipient}: ${mail.subject}`).join('\n')
-          finish(() => reject(new Error(`Waited ${timeoutMs} ms in vain for ${what}. Mails:\n${seen}`)))
-        }, timeoutMs)
-        const tick = setInterval(look, 50)
-        listeners.add(look)
-        look()
-      })
-    },
+    on: changes.on,
+    eventually: (probe, how) => changes.eventually(probe, {what: 'the awaited mail', ...how}),
     async close() {
       await web.close()
       for (const {_socket} of smtp.connections as Set<{_socket: Socket}>) _socket.destroy()

@@ -19,8 +19,14 @@ export function valueOf<T>(look: Look<T>, missing: string, clock: Clock): T {
         retryAfterMs: Math.max(0, look.until - clock()),
       })
     case 'failed':
-      throw new AppError('UPSTREAM_UNAVAILABLE', 'GitHub did not answer.', {details: {reason: look.reason}})
+      throw new AppError('UPSTREAM_UNAVAILABLE', sentenceFor(look.reason), {details: {reason: look.reason}})
   }
+}
+
+/** A reason is a status, or the code of a connection that failed, which tells people nothing. */
+function sentenceFor(reason: string): string {
+  if (/^GitHub answered \d+$/.test(reason)) return `${reason}.`
+  return reason === 'timeout' ? 'GitHub did not answer in time.' : 'GitHub did not answer.'
 }
 
 /** The same where nothing being there is an answer, too. */

@@ -1,10 +1,10 @@
 import {z} from 'zod'
 import {mapLook, openGithubClient, split, unread, type GithubClientOptions} from './client.ts'
 import type {CancelOutcome, CodeHost, DispatchOutcome, JobDetail, RunDetail, RunSummary} from './code-host.ts'
+import {id} from './octokit-schemas.ts'
 
 const LOG_TAIL_BYTES = 512 * 1024
 
-const id = z.union([z.number(), z.bigint(), z.string()]).transform(String)
 const instant = z.iso.datetime({offset: true}).transform(text => Date.parse(text))
 const optionalInstant = instant.nullish().transform(ms => ms ?? undefined)
 

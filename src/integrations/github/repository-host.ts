@@ -4,7 +4,13 @@ import type {Look} from './code-host.ts'
  * What the product asks of a code host about a repository's content and its pull requests. Like the code host, it
  * sends each request once; a change whose outcome is `failed` may have taken effect, so who asks looks again first.
  */
-export interface RepositoryHost {
+export interface RepositoryHost extends ContentsHost, PullsHost, IssuesHost, WorkflowsHost, SettingsHost {
+  /** Where people open it, without a slash at the end: `https://github.com`. */
+  readonly htmlUrl: string
+}
+
+/** What a repository holds: branches and tags, commits, files. */
+export interface ContentsHost {
   repository(query: Query): Promise<Look<{readonly defaultBranch: string; readonly url: string}>>
   /** The commit that a branch points at. */
   branchHead(query: Query & {readonly branch: string}): Promise<Look<string>>
@@ -18,18 +24,8 @@ export interface RepositoryHost {
   commitsOfFile(query: Query & {readonly path: string}): Promise<Look<readonly Commit[]>>
   /** From where two commits parted to `head`: GitHub shows 250 commits and 300 files at most. */
   compare(query: Query & {readonly base: string; readonly head: string}): Promise<Look<Comparison>>
-  /** The pull requests that brought a commit, at most 10. */
-  pullRequestsOf(query: Query & {readonly sha: string}): Promise<Look<readonly PullRequest[]>>
   /** The commit that a tag points at. */
   tagTarget(query: Query & {readonly tag: string}): Promise<Look<string>>
-
-  /** Of a workflow that GitHub knows: `active`, or how it is disabled. */
-  workflowState(query: Query & {readonly workflow: string}): Promise<Look<string>>
-  /** The workflows GitHub knows, by their files' names: those on the default branch. */
-  workflows(query: Query): Promise<Look<readonly string[]>>
-  /** What any app checked of a commit, at most 300. */
-  checks(query: Query & {readonly sha: string}): Promise<Look<readonly Check[]>>
-
   /** All files of a commit or branch. */
   tree(query: Query & {readonly ref: string}): Promise<Look<Tree>>
   blob(query: Query & {readonly sha: string}): Promise<Look<string>>
@@ -44,7 +40,12 @@ export interface RepositoryHost {
       readonly replaces?: string | undefined
     },
   ): Promise<Look<null>>
+}
 
+/** Pull requests and their reviews. */
+export interface PullsHost {
+  /** The pull requests that brought a commit, at most 10. */
+  pullRequestsOf(query: Query & {readonly sha: string}): Promise<Look<readonly PullRequest[]>>
   pullRequest(query: Query & {readonly number: number}): Promise<Look<PullRequest>>
   /** All pages. GitHub lists 3,000 files at most; `complete` says whether these are all. */
   pullRequestFiles(
@@ -64,7 +65,6 @@ export interface RepositoryHost {
       readonly base: string
     },
   ): Promise<Look<PullRequest>>
-
   /** Submitted reviews, oldest first. */
   reviews(query: Query & {readonly number: number}): Promise<Look<readonly Review[]>>
   /** On the whole. A comment, neither an approval nor a request for changes, unless told. */
@@ -79,7 +79,10 @@ export interface RepositoryHost {
   updateReview(
     change: Query & {readonly number: number; readonly id: string; readonly body: string},
   ): Promise<Look<Review>>
+}
 
+/** Issues, and the comments on them and on pull requests. */
+export interface IssuesHost {
   /** Open issues that carry the label, oldest first, without pull requests; at most 300. */
   openIssues(
     query: Query & {readonly label: string},
@@ -94,7 +97,6 @@ export interface RepositoryHost {
   ): Promise<Look<null>>
   /** Issues in any state that changed since then, the last change first, without pull requests; at most 500. */
   issuesChanged(query: Query & {readonly since: number}): Promise<Look<readonly Issue[]>>
-
   /** Comments on any issue or pull request that were written or edited since then, oldest first, at most 500. */
   comments(query: Query & {readonly since: number}): Promise<Look<readonly Comment[]>>
   /** Those on one issue or pull request, as `comments`. */
@@ -105,13 +107,25 @@ export interface RepositoryHost {
   createComment(change: Query & {readonly number: number; readonly body: string}): Promise<Look<Comment>>
   /** `refused` where it is not ours. */
   updateComment(change: Query & {readonly id: string; readonly body: string}): Promise<Look<Comment>>
+}
 
+/** What runs for a commit, and by which workflows. */
+export interface WorkflowsHost {
+  /** Of a workflow that GitHub knows: `active`, or how it is disabled. */
+  workflowState(query: Query & {readonly workflow: string}): Promise<Look<string>>
+  /** The workflows GitHub knows, by their files' names: those on the default branch. */
+  workflows(query: Query): Promise<Look<readonly string[]>>
+  /** What any app checked of a commit, at most 300. */
+  checks(query: Query & {readonly sha: string}): Promise<Look<readonly Check[]>>
+}
+
+/** Variables and secrets of the workflows. */
+export interface SettingsHost {
   /** A variable of the repository's workflows; `missing` when there is none of that name. */
   variable(query: Query & {readonly name: string}): Promise<Look<string>>
   createVariable(change: Query & {readonly name: string; readonly value: string}): Promise<Look<null>>
   updateVariable(change: Query & {readonly name: string; readonly value: string}): Promise<Look<null>>
   deleteVariable(change: Query & {readonly name: string}): Promise<Look<null>>
-
   /** What GitHub shows of a secret of the repository's workflows; `missing` when there is none of that name. */
   secret(query: Query & {readonly name: string}): Promise<Look<{readonly updatedAt: number}>>
   /** What secrets of this repository are sealed with: see sealed-box.ts. */
@@ -120,9 +134,6 @@ export interface RepositoryHost {
   putSecret(
     change: Query & {readonly name: string; readonly keyId: string; readonly encrypted: string},
   ): Promise<Look<null>>
-
-  /** Where people open it, without a slash at the end: `https://github.com`. */
-  readonly htmlUrl: string
 }
 
 export interface Query {

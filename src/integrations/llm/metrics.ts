@@ -8,7 +8,7 @@ export interface LlmMetrics {
 }
 
 /** Purposes that have a label of their own; a new one belongs here. */
-const PURPOSES = new Set(['intent', 'plan', 'triage', 'issue-triage', 'review', 'code', 'docs', 'reply'])
+const PURPOSES = new Set(['intent', 'reply', 'plan', 'change', 'triage', 'issue-triage', 'tools'])
 
 export function createLlmMetrics({registry}: {readonly registry: Registry}): LlmMetrics {
   const registers = [registry]

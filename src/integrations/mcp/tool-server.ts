@@ -172,13 +172,14 @@ export function createToolServer({
             ListToolsResultSchema,
             limits(signal),
           )
-          for (const {name: tool, description = '', inputSchema} of answer.tools) {
+          for (const {name: tool, description = '', inputSchema, annotations} of answer.tools) {
             if (!TOOL_NAME.test(tool) || JSON.stringify(inputSchema).length > MAX_SCHEMA_CHARS) continue
             tools.push({
               server: name,
               name: tool,
               description: ellipsis(visible(description), MAX_DESCRIPTION_CHARS),
               input: inputSchema as Tool['input'],
+              reads: annotations?.readOnlyHint === true || config.reads.includes(tool),
             })
           }
           cursor = answer.nextCursor

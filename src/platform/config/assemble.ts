@@ -7,6 +7,7 @@ import type {
   LinearAuth,
   NotificationRules,
   RiskLevel,
+  Schedule,
   SmtpConfig,
   Target,
   ToolsConfig,
@@ -57,6 +58,9 @@ export function assembleConfig({environment: e, file, values, cwd}: Parts): Conf
     approvals: present({
       sweepMs: e.APPROVAL_SWEEP_MS,
       quietHours: file.approvals.quietHours,
+      schedule: file.approvals.schedule && scheduleOf(file.approvals.schedule),
+      limits: frozenMap(Object.entries(file.approvals.limits)),
+      waived: frozenSet(waivedBy(file.approvals.operations)),
       freezes: file.approvals.freezes.map(freezeOf),
       breakGlass: file.approvals.breakGlass,
     }),
@@ -94,6 +98,7 @@ export function assembleConfig({environment: e, file, values, cwd}: Parts): Conf
         discord !== undefined && file.relay.people.includes(id) ? [{name: id, discord}] : [],
       ),
     },
+    registries: present(file.registries),
     summary: present(file.summary),
     tools: {
       strategy: file.tools.strategy,
@@ -171,24 +176,26 @@ function integrations(e: Environment, {models}: SignalboxFile) {
 
 function toolServers({tools}: SignalboxFile, values: Variables): ToolsConfig['servers'] {
   return frozenMap(
-    Object.entries(tools.servers).map(([name, {command, args, env, url, tokenFrom, critical, timeout}]) => [
-      name,
-      {
-        ...{critical, timeoutMs: timeout},
-        ...(command === undefined
-          ? present({
-              kind: 'http' as const,
-              url: url ?? '',
-              token: tokenFrom === undefined ? undefined : values[tokenFrom],
-            })
-          : {
-              kind: 'stdio' as const,
-              command,
-              args: args ?? [],
-              env: Object.fromEntries((env ?? []).map(variable => [variable, values[variable] ?? ''])),
-            }),
-      },
-    ]),
+    Object.entries(tools.servers).map(
+      ([name, {command, args, env, url, tokenFrom, critical, reads, timeout}]) => [
+        name,
+        {
+          ...{critical, reads, timeoutMs: timeout},
+          ...(command === undefined
+            ? present({
+                kind: 'http' as const,
+                url: url ?? '',
+                token: tokenFrom === undefined ? undefined : values[tokenFrom],
+              })
+            : {
+                kind: 'stdio' as const,
+                command,
+                args: args ?? [],
+                env: Object.fromEntries((env ?? []).map(variable => [variable, values[variable] ?? ''])),
+              }),
+        },
+      ],
+    ),
   )
 }
 
@@ -291,6 +298,17 @@ function secrets(file: SignalboxFile, values: Variables): string[] {
   const texts = names.flatMap(name => values[name] ?? [])
   const passwords = texts.flatMap(text => (URL.canParse(text) ? new URL(text).password : []))
   return [...new Set([...texts, ...passwords, ...passwords.map(safelyDecoded)])].filter(text => text !== '')
+}
+
+function scheduleOf({
+  onCall: {escalateAfter, ...onCall},
+  ...hours
+}: NonNullable<SignalboxFile['approvals']['schedule']>): Schedule {
+  return {...hours, onCall: {...onCall, escalateAfterMs: escalateAfter}}
+}
+
+function waivedBy({infrastructure, data}: SignalboxFile['approvals']['operations']) {
+  return [...(infrastructure.ticket ? [] : ['ticket' as const]), ...(data.backup ? [] : ['backup' as const])]
 }
 
 /** Its two shapes exclude each other: the file was found valid. */

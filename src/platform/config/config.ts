@@ -56,6 +56,12 @@ export interface Config {
   readonly approvals: {
     readonly sweepMs: number
     readonly quietHours?: QuietHours
+    /** Always business hours when absent: nobody is on call. */
+    readonly schedule?: Schedule
+    /** By role: at how many requests that wait for its holders they are not called to a further one. */
+    readonly limits: ReadonlyMap<string, number>
+    /** What need not be given with a request, though its operation would take it. */
+    readonly waived: ReadonlySet<'ticket' | 'backup'>
     readonly freezes: readonly Freeze[]
     /** Nobody may when absent. */
     readonly breakGlass?: BreakGlassPolicy
@@ -78,6 +84,8 @@ export interface Config {
   /** Plans of the day: the issues' label where none is given, and channels that anybody may name. */
   readonly plans: {readonly label: string; readonly channels: readonly string[]}
   readonly relay: RelayTargets
+  /** Where packages are looked for by name; a registry without an address is never asked. */
+  readonly registries: {readonly npm?: string; readonly pypi?: string}
   /** The file that `/update-summary` keeps; without a repository here or for GitHub, there is none. */
   readonly summary: {readonly repository?: string; readonly path: string}
   /** Whether people may see what their own last command did, step by step. */
@@ -164,6 +172,8 @@ export interface ToolsConfig {
 export type ToolServerConfig = {
   /** Names of tools that its agents always need. */
   readonly critical: readonly string[]
+  /** Names of tools that change nothing, though it does not say so itself. */
+  readonly reads: readonly string[]
   /** How long it may take to connect, and to answer. */
   readonly timeoutMs: number
 } & (
@@ -279,6 +289,19 @@ export interface QuietHours {
   readonly from: string
   readonly to: string
   readonly timezone: string
+}
+
+/** When people are at work: these days, between two local times as `HH:MM` of one day. */
+export interface BusinessHours {
+  readonly timezone: string
+  readonly days: readonly ('mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun')[]
+  readonly from: string
+  readonly to: string
+}
+
+/** Business hours, and who is called outside of them: roles, or ids of principals. */
+export interface Schedule extends BusinessHours {
+  readonly onCall: {readonly primary: string; readonly secondary: string; readonly escalateAfterMs: number}
 }
 
 /** When nothing that needs an approval begins in these environments. */

@@ -30,6 +30,9 @@ export function crossCheck(file: SignalboxFile, locate: Locate, surroundings: Su
           'may be never for low risk only; give it a duration.',
         ),
       ),
+    ...unknownOnCall(file).map(({path, name, known}) =>
+      fault(path, `is neither a principal nor a role that one has.${didYouMean(name, known)}`),
+    ),
     ...unknownWatchers(file).map(({path, person, known}) =>
       fault(path, `is no principal.${didYouMean(person, known)}`),
     ),
@@ -135,9 +138,20 @@ function unknownRoles(file: SignalboxFile) {
     ]),
     {at: ['approvals', 'breakGlass', 'roles'], roles: file.approvals.breakGlass?.roles ?? []},
   ]
-  return used.flatMap(({at, roles}) =>
-    roles.flatMap((role, i) => (known.has(role) ? [] : [{path: [...at, i] as PropertyKey[], role, known}])),
-  )
+  return [
+    ...used.flatMap(({at, roles}) => roles.map((role, i) => ({path: [...at, i] as PropertyKey[], role}))),
+    ...Object.keys(file.approvals.limits).map(role => ({path: ['approvals', 'limits', role], role})),
+  ].flatMap(each => (known.has(each.role) ? [] : [{...each, known}]))
+}
+
+/** People who are to be called at night must be there. */
+function unknownOnCall({principals, approvals: {schedule}}: SignalboxFile) {
+  const known = new Set(principals.flatMap(({id, roles}) => [id, ...roles]))
+  return (['primary', 'secondary'] as const).flatMap(place => {
+    const name = schedule?.onCall[place]
+    const path: PropertyKey[] = ['approvals', 'schedule', 'onCall', place]
+    return name === undefined || known.has(name) ? [] : [{path, name, known}]
+  })
 }
 
 /** People who are to be told things, or spared them, and whom nobody knows. */

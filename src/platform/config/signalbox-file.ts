@@ -70,6 +70,14 @@ export const DIAGNOSE_DEFAULTS = {
   artifact: 'diagnose-summary',
 } as const
 
+/** Who is called outside of business hours where the file names nobody. */
+const ON_CALL_DEFAULTS = {primary: 'tech_lead', secondary: 'team_lead', escalateAfter: 30 * 60_000}
+
+/** How many requests may wait for the holders of a role before further ones go to others. */
+const LIMIT_DEFAULTS = {team_lead: 10, tech_lead: 20, cto: 50}
+
+const EVIDENCE_DEFAULTS = {infrastructure: {ticket: true}, data: {backup: true}}
+
 const TOOL_DEFAULTS = {strategy: 'progressive' as const, servers: {}, agents: {}}
 
 /**
@@ -161,6 +169,29 @@ export const fileSchema = z
         quietHours: z
           .strictObject({from: timeOfDay, to: timeOfDay, timezone: timezone.default('UTC')})
           .optional(),
+        schedule: schedule()
+          .optional()
+          .describe('business hours, and who is called outside of them; nobody besides when left out'),
+        limits: z
+          .record(slug, z.int().min(1).max(10_000))
+          .default({})
+          .transform(limits => ({...LIMIT_DEFAULTS, ...limits}))
+          .describe(
+            'by role: at how many requests that wait for its holders further ones call others, where those suffice; 10 for team_lead, 20 for tech_lead, 50 for cto when left out',
+          ),
+        operations: z
+          .strictObject({
+            infrastructure: z
+              .strictObject({ticket: z.boolean().default(true)})
+              .default(EVIDENCE_DEFAULTS.infrastructure)
+              .describe('whether a change of infrastructure takes a change ticket'),
+            data: z
+              .strictObject({backup: z.boolean().default(true)})
+              .default(EVIDENCE_DEFAULTS.data)
+              .describe('whether a change of data takes a backup that was verified'),
+          })
+          .default(EVIDENCE_DEFAULTS)
+          .describe('what has to be given with a request'),
         freezes: z
           .array(freeze())
           .default([])
@@ -173,7 +204,7 @@ export const fileSchema = z
           .optional()
           .describe('who may let themselves through without approval; nobody when left out'),
       })
-      .default({policies: {}, freezes: []}),
+      .default({policies: {}, limits: LIMIT_DEFAULTS, operations: EVIDENCE_DEFAULTS, freezes: []}),
     digests: z
       .array(
         z.strictObject({
@@ -376,6 +407,13 @@ export const fileSchema = z
       })
       .default({path: 'STATUS.md'})
       .describe('the file that /update-summary keeps'),
+    registries: z
+      .strictObject({
+        npm: vendorAddress().optional().describe('such as https://registry.npmjs.org'),
+        pypi: vendorAddress().optional().describe('such as https://pypi.org/simple'),
+      })
+      .default({})
+      .describe('where /triage asks whether a missing package exists; nowhere when left out'),
   })
   .describe('Signalbox: targets, people, access, approvals, digests')
 
@@ -417,6 +455,12 @@ function toolServer() {
         .array(z.string().min(1).max(128))
         .default([])
         .describe('tools that its agents are always shown'),
+      reads: z
+        .array(z.string().min(1).max(128))
+        .default([])
+        .describe(
+          'tools that change nothing, where the server does not say so itself: what a model may call',
+        ),
       timeout: finiteDuration.default(30_000).describe('for an answer; 30s when left out'),
     })
     .refine(
@@ -480,6 +524,29 @@ function policy() {
     mailAfter: duration.optional(),
     justification: z.boolean().optional(),
   })
+}
+
+function schedule() {
+  return z
+    .strictObject({
+      timezone: timezone.default('UTC'),
+      days: z
+        .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
+        .min(1, 'must name a day; leave schedule out and nobody is on call')
+        .default(['mon', 'tue', 'wed', 'thu', 'fri']),
+      from: timeOfDay.default('09:00'),
+      to: timeOfDay.default('17:00'),
+      onCall: z
+        .strictObject({
+          primary: slug.default(ON_CALL_DEFAULTS.primary).describe('a role, or the id of a principal'),
+          secondary: slug.default(ON_CALL_DEFAULTS.secondary).describe('likewise'),
+          escalateAfter: finiteDuration
+            .default(ON_CALL_DEFAULTS.escalateAfter)
+            .describe('how long after the first the second is called; 30m when left out'),
+        })
+        .default(ON_CALL_DEFAULTS),
+    })
+    .refine(({from, to}) => from < to, {path: ['to'], message: 'must be later than from, on the same day'})
 }
 
 /** Either one period between two moments, or one that comes back every week. */

@@ -5,16 +5,16 @@ import {labelsFor, MAIN_LABELS} from './kinds.ts'
 import {priorityLabel, priorityOf} from './priority.ts'
 
 export const TRIAGED = 'triaged'
-const NEEDS_INFO = 'needs info'
-const DUPLICATE = 'duplicate'
+export const NEEDS_INFO = 'needs info'
+export const DUPLICATE = 'duplicate'
 /** Shorter texts say too little to act on. */
 const LEAST_TEXT = 20
 
-/** What the rules make of issues; who owns them is for the caller to find out. Labels come from a closed set only. */
+/** What the rules make of issues; who owns them and what a model would add is for the caller to find out. Labels come from a closed set only. */
 export function judgeIssues(
   all: readonly FullIssue[],
   limit: number,
-): {readonly done: number; readonly verdicts: readonly Omit<IssueVerdict, 'owner'>[]} {
+): {readonly done: number; readonly verdicts: readonly Omit<IssueVerdict, 'owner' | 'suggestion'>[]} {
   const left = all.filter(({labels}) => !has(labels, TRIAGED))
   const duplicates = duplicatesAmong(all)
   return {
@@ -53,7 +53,13 @@ function has(labels: readonly string[], label: string): boolean {
 }
 
 /** What the one comment on an issue says; undefined where there is nothing to say. It names people without pinging them. */
-export function commentOn({asks, duplicate, owner, priority, reasons}: IssueVerdict): string | undefined {
+export function commentOn({
+  asks,
+  duplicate,
+  owner,
+  priority,
+  reasons,
+}: Omit<IssueVerdict, 'suggestion'>): string | undefined {
   const parts = [
     ...(asks
       ? [

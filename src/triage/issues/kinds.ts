@@ -1,6 +1,6 @@
 /** What an issue is about, as labels; of the first four one at most. */
 export const MAIN_LABELS = ['bug', 'enhancement', 'documentation', 'question'] as const
-const MORE_LABELS = ['security', 'performance', 'dependencies', 'tests'] as const
+export const MORE_LABELS = ['security', 'performance', 'dependencies', 'tests'] as const
 type IssueLabel = (typeof MAIN_LABELS)[number] | (typeof MORE_LABELS)[number]
 
 /** The words of an issue, without what is not its own: code, quotes, comments of a template, headings. */

@@ -1,22 +1,26 @@
 import {valueOf} from '../../integrations/github/look.ts'
 import type {FullIssue, RepositoryHost} from '../../integrations/github/repository-host.ts'
+import type {Llm} from '../../integrations/llm/llm.ts'
 import type {Clock} from '../../kernel/clock.ts'
 import type {IssueVerdict, TriagePort} from '../../sdk/index.ts'
 import {sayOnce} from '../comment.ts'
 import {commentOn, judgeIssues} from './judge.ts'
 import {CODEOWNERS, ownerOf, pathsIn} from './owners.ts'
+import {suggest} from './suggest.ts'
 
 /** By it our comment on an issue is found again. */
 const ISSUE_MARK = '<!-- signalbox:issue-triage -->'
 /** Files whose last authors are asked for, of all issues together. */
 const MOST_HISTORIES = 20
 
-/** Judges open issues by rules, and says on them what came of it. */
+/** Judges open issues by rules, has a model suggest more, and says on the issues what came of the rules. */
 export function createIssueTriage({
   host,
+  llm,
   clock,
 }: {
   readonly host: () => RepositoryHost
+  readonly llm: Llm
   readonly clock: Clock
 }): Pick<TriagePort, 'issues' | 'applyVerdict'> {
   async function codeowners(repository: string, signal: AbortSignal): Promise<string> {
@@ -60,13 +64,15 @@ export function createIssueTriage({
         verdicts.length === 0 ? '' : await codeowners(repository, signal),
         signal,
       )
+      const {suggestions, unasked} = await suggest(llm, {all: items, verdicts, signal})
       const judged: IssueVerdict[] = []
       for (const verdict of verdicts) {
         signal.throwIfAborted()
         const issue = items.find(({number}) => number === verdict.number)
-        judged.push({...verdict, owner: issue && (await ownerFor(issue))})
+        const owner = issue && (await ownerFor(issue))
+        judged.push({...verdict, owner, suggestion: suggestions.get(verdict.number)})
       }
-      return {repository, open: items.length, complete, done, verdicts: judged}
+      return {repository, open: items.length, complete, done, verdicts: judged, unasked}
     },
 
     async applyVerdict({repository, verdict}, signal) {

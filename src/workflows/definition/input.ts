@@ -44,7 +44,7 @@ export function inputSchema(declared: Readonly<Record<string, InputDeclaration>>
             z
               .preprocess(given => given ?? standard, value)
               .optional()
-              .default(standard as never),
+              .default(standard),
           ]
         }
         return [name, declaration.required === true ? value : value.nullish()]

@@ -161,6 +161,22 @@ describe('with a model', () => {
     expect(model.getRequests()).toHaveLength(1)
   })
 
+  test.each([
+    ['implement_feature', 'Implement, in the repository'],
+    ['refactor_code', 'Rewrite without changing what it does, in the repository'],
+  ])('%s leaves its draft as well, and no second one', async (action, order) => {
+    writes(GOOD)
+    const perform = await open()
+    const first = await perform({}, {}, action)
+    const [pull] = web.pulls
+    expect(web.file('src/greet.ts', pull?.head)).toBe(AFTER)
+    expect(JSON.stringify(model.getRequests()[0])).toContain(order)
+    const later = await perform({}, {attempt: 2}, action)
+    expect(later.output['pr_number']).toBe(first.output['pr_number'])
+    expect(web.pulls).toHaveLength(1)
+    expect(web.comments).toHaveLength(1)
+  })
+
   test('what can not be used is shown to it once, and then proposed', async () => {
     writes({...GOOD, edits: [{path: 'src/greet.ts', find: 'Goodbye', replace: 'Hi'}]})
     model.onMessage('That can not be used', says(GOOD))

@@ -31,6 +31,7 @@ let calls: number
 let step: Pick<ShownStep, 'status' | 'attempt'>
 let head: string
 let readable: boolean
+let failing: readonly string[]
 let guarded: string[]
 let guard: GuardVerdict
 let askers: readonly string[]
@@ -46,6 +47,7 @@ beforeEach(() => {
   step = {status: 'waiting', attempt: 1}
   head = SHA
   readable = true
+  failing = []
   guarded = []
   guard = {kind: 'clear'}
   askers = ['ada']
@@ -93,7 +95,9 @@ function open(): Gates {
         card: async () => ({
           ...{commits: [], commitCount: 0, pullRequests: [], issues: [], migrations: []},
           ...{diff: {files: 0, additions: 0, deletions: 0}, checks: 'success' as const, missing: []},
+          failing,
         }),
+        checksOf: async () => ({verdict: 'success', failing, missing: []}),
       },
     },
     repositoryOf: () => 'acme/web',
@@ -236,6 +240,44 @@ describe('a gate', () => {
       expect(await request()).toMatchObject({status: 'pending', risk: {level: 'high'}})
       expect(guarded).toEqual(['production'])
     }
+  })
+
+  test('for a change of infrastructure takes its ticket, which it binds and shows', async () => {
+    const change = {...ASKED, operation: 'update_config', resource: 'infrastructure'}
+    await ask(change)
+    expect(verdicts()).toMatchObject([
+      {payload: {approved: false, reason: expect.stringMatching(/takes a change ticket.*such as OPS-12/)}},
+    ])
+    expect(await gates.requestAt(run, SIGNAL)).toBeUndefined()
+    run = `${run}-again`
+    await ask({...change, ticket: ' OPS-12 '})
+    expect(await request()).toMatchObject({
+      ...{
+        status: 'pending',
+        action: {ticket: 'OPS-12', resource: 'infrastructure'},
+        bound: {ticket: 'OPS-12'},
+      },
+    })
+  })
+
+  test('to production is closed while checks of its commit fail, before it asks and after', async () => {
+    failing = ['e2e']
+    await ask()
+    const reason = expect.stringMatching(
+      /^The tests of 8c1e77f fail, so it can’t go to production: e2e\./,
+    ) as string
+    expect(verdicts()).toMatchObject([{payload: {approved: false, reason}}])
+    expect(await gates.requestAt(run, SIGNAL)).toBeUndefined()
+    run = `${run}-again`
+    told.clear()
+    failing = []
+    await ask()
+    await vote('tom')
+    await vote('grace')
+    failing = ['e2e']
+    await hear()
+    expect(verdicts()).toMatchObject([{payload: {approved: false, reason}}])
+    expect(await request()).toMatchObject({status: 'approved', usedAt: undefined})
   })
 
   test('that nobody could open says why', async () => {

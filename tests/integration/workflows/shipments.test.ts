@@ -134,6 +134,7 @@ beforeEach(async () => {
           ...{commits: [], commitCount: 0, pullRequests: [], issues: [], migrations: []},
           ...{diff: {files: 0, additions: 0, deletions: 0}, checks: 'success' as const, missing: []},
         }),
+        checksOf: async () => ({verdict: 'success', failing: [], missing: []}),
       },
     },
     repositoryOf: () => 'acme/web',

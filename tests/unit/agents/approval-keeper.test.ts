@@ -1,7 +1,13 @@
 import {beforeEach, describe, expect, test} from 'vitest'
 import keeper from '../../../agents/approval_keeper.ts'
 import {renderReply} from '../../../src/integrations/discord/render.ts'
-import type {ActionContext, ApprovalSummary, ApprovalsPort, VoteReport} from '../../../src/sdk/index.ts'
+import type {
+  ActionContext,
+  ApprovalStatistics,
+  ApprovalSummary,
+  ApprovalsPort,
+  VoteReport,
+} from '../../../src/sdk/index.ts'
 
 const ID = '9f3c21aa-5b1e-4d7a-9c55-0d6a1f4b7e21'
 const COMMAND = '11111111-1111-4111-8111-111111111111'
@@ -32,10 +38,12 @@ async function reply(
   action: 'list' | 'approve' | 'reject' | 'ask',
   input: object,
   answer: VoteReport | readonly ApprovalSummary[],
+  past: Partial<ApprovalStatistics> = {},
 ) {
   const say = async (what: object) => (said.push(what), answer as VoteReport)
   const approvals: Partial<ApprovalsPort> = {
     pending: async query => (said.push(query), answer as readonly ApprovalSummary[]),
+    statistics: async () => ({asked: 0, approved: 0, rejected: 0, expired: 0, meanMs: undefined, ...past}),
     vote: say,
     ask: say,
   }
@@ -131,5 +139,15 @@ describe('the list', () => {
     expect(text).toMatch(/^⏳ approvals · 8\+ pending\n/)
     expect(text).toMatch(/and more, of no higher risk\n.*`\/reject`$/)
     expect(text.length).toBeLessThan(2000)
+  })
+
+  test('ends with how it went lately, where there was anything', async () => {
+    const past = {asked: 31, approved: 24, rejected: 3, expired: 4, meanMs: 754_000}
+    expect(await reply('list', {show: 'all'}, [], past)).toBe(
+      '📋 nothing waits for an approval\nlast 30 days: 31 asked for · 24 approved · 3 rejected · 4 expired · decided in 12m 34s on average',
+    )
+    expect(await reply('list', {show: 'mine'}, [aSummary()], {asked: 1})).toMatch(
+      /`\/reject`\nlast 30 days: 1 asked for · 0 approved · 0 rejected · 0 expired$/,
+    )
   })
 })

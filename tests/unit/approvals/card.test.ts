@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import {describe, expect, test} from 'vitest'
-import {cardOf, isMigration, issuesIn, verdictOf, type ReleaseFacts} from '../../../src/approvals/card.ts'
+import {
+  cardOf,
+  failingOf,
+  isMigration,
+  issuesIn,
+  verdictOf,
+  type ReleaseFacts,
+} from '../../../src/approvals/card.ts'
 import type {RunSummary} from '../../../src/integrations/github/code-host.ts'
 import type {
   ChangedFile,
@@ -33,7 +40,7 @@ const aComparison = (changes: Partial<Comparison> = {}): Comparison => ({
 })
 const facts = (changes: Partial<ReleaseFacts> = {}): ReleaseFacts => ({
   ...{sha: '2', comparison: aComparison(), head: undefined, pullRequests: [aPull(41)]},
-  ...{lastDeploy: undefined, checks: 'success', missing: []},
+  ...{lastDeploy: undefined, checks: 'success', failing: [], missing: []},
   ...changes,
 })
 
@@ -146,6 +153,21 @@ describe('what checks say together', () => {
     ['nothing by what was skipped', [run('ci.yml', 'skipped')], [], 'unknown'],
   ] as const)('%s', (_what, runs, checks, expected) => {
     expect(verdict(runs, checks)).toBe(expected)
+  })
+
+  test('names what fails: a workflow’s newest run, and a check of another app, such as a scanner', () => {
+    const named = (one: RunSummary, name: string) => ({...one, name})
+    expect(
+      failingOf({
+        ...{deploys, checks: [{...check('failure'), name: 'CodeQL'}, check('success')]},
+        runs: [
+          named(run('e2e.yml', 'failure'), 'End to end'),
+          named(run('client-deploy.yml', 'failure'), 'Deploy'),
+          named(run('lint.yml', 'timed_out'), ''),
+          named(run('lint.yml', 'success'), 'Lint'),
+        ],
+      }),
+    ).toEqual(['End to end', 'lint.yml', 'CodeQL'])
   })
 
   test('is never success while part of it can’t be seen, and failure as soon as any is seen', () => {

@@ -9,6 +9,7 @@ import {
   type ApprovalState,
 } from '../../../src/approvals/decide.ts'
 import {requirementOf} from '../../../src/approvals/policy.ts'
+import type {Requirement} from '../../../src/approvals/request.ts'
 import {aPerson, aRequest, TEAM} from '../../support/approvals.ts'
 
 const MINUTE = 60_000
@@ -236,6 +237,82 @@ describe('time', () => {
     })
     expect(timesOf(required, 1, evening, quietHours).expiresAt).toBe(evening + 60 * MINUTE)
   })
+})
+
+describe('on call', () => {
+  const tick = (at: number): ApprovalEvent => ({type: 'tick', at})
+  const onCall = {primary: 'sre', secondary: 'dora', escalateAfterMs: 10 * MINUTE}
+  const required = {...requirementOf('high', new Map()), onCall, wakes: 'on-call' as const}
+  const night = Date.parse('2026-11-21T23:00:00Z')
+  const quietHours = {from: '22:00', to: '07:00', timezone: 'UTC'}
+  const asked = (callAt = night, rest: Requirement = required) =>
+    aRequest({required: rest, at: night, ...timesOf(rest, 0, night, quietHours, callAt)})
+
+  test('the first is called at once, the second after a while, then those up the line: three times in all', () => {
+    const calls: [number, string | undefined, unknown][] = []
+    let state = asked()
+    while (state.status === 'pending') {
+      const at = state.expiresAt ?? 0
+      const {state: next, lines} = decide(state, tick(at), quietHours)
+      for (const {action, role, metadata} of lines)
+        if (action === 'escalate') calls.push([(at - night) / MINUTE, role, metadata])
+      state = next
+    }
+    expect(calls).toEqual([
+      [0, 'sre', {step: 1, onCall: 'primary'}],
+      [10, 'dora', {step: 2, onCall: 'secondary'}],
+      // The CTO is no one's on call: quiet hours spare her.
+      [8 * 60, 'cto', {step: 3}],
+    ])
+    expect(state).toMatchObject({status: 'expired', decidedAt: night + 9 * 60 * MINUTE})
+  })
+
+  test('is no right to decide; those up the line have it once called', () => {
+    const called = after(asked(), tick(night), tick(night + 10 * MINUTE))
+    expect(called.escalations).toBe(2)
+    expect(entitledRoles(called)).toEqual(required.roles)
+    expect(refusalOf(called, aVote(aPerson('dora', ['sre']), {at: night + 11 * MINUTE}))).toBe('NOT_ENTITLED')
+    const more = {...required, escalateTo: ['owner']}
+    const up = after(
+      asked(night, more),
+      tick(night),
+      tick(night + 10 * MINUTE),
+      tick(night + 8 * 60 * MINUTE),
+    )
+    expect(entitledRoles(up)).toEqual([...required.roles, 'owner'])
+  })
+
+  test('in quiet hours below high risk nobody is called before they are over', () => {
+    const medium = {...requirementOf('medium', new Map()), onCall}
+    const morning = Date.parse('2026-11-22T07:00:00Z')
+    const state = asked(morning, medium)
+    expect(state).toMatchObject({expiresAt: morning, remindAt: undefined})
+    expect(decide(state, tick(morning - 1), quietHours).lines).toEqual([])
+    expect(decide(state, tick(morning), quietHours)).toMatchObject({
+      ...{state: {expiresAt: morning + 10 * MINUTE}, lines: [{role: 'sre'}]},
+    })
+  })
+
+  test('what is expedited spares nobody at all', () => {
+    const expedited = {...requirementOf('high', new Map()), wakes: 'everybody' as const}
+    expect(timesOf(expedited, 0, night, quietHours)).toEqual({
+      ...{remindAt: night + 30 * MINUTE, expiresAt: night + 60 * MINUTE},
+    })
+  })
+})
+
+test('one of each mix of roles has to approve, and what is missing is said', () => {
+  const required = {
+    ...requirementOf('high', new Map()),
+    ...{roles: ['team_lead', 'tech_lead', 'security_team'], alsoIncluding: [['security_team']]},
+  }
+  const two = after(aRequest({required}), aVote('tom'), aVote('grace'))
+  expect(two.status).toBe('pending')
+  expect(stillNeeded(two)).toBe('1 more approval, one of a security_team')
+  expect(after(two, aVote('sam')).status).toBe('approved')
+  expect(stillNeeded(after(aRequest({required}), aVote('tom')))).toBe(
+    '1 more approval, one of a tech_lead or cto, one of a security_team',
+  )
 })
 
 describe('a question', () => {

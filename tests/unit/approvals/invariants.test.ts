@@ -1,14 +1,21 @@
 import fc from 'fast-check'
 import {expect, test} from 'vitest'
 import type {Person} from '../../../src/access/people.ts'
-import {decide, type ApprovalEvent, type ApprovalState} from '../../../src/approvals/decide.ts'
+import {withOnCall} from '../../../src/approvals/business-hours.ts'
+import {decide, timesOf, type ApprovalEvent, type ApprovalState} from '../../../src/approvals/decide.ts'
+import {raised, rulesFor} from '../../../src/approvals/operations.ts'
 import {requirementOf} from '../../../src/approvals/policy.ts'
 import type {Requirement} from '../../../src/approvals/request.ts'
+import type {Schedule} from '../../../src/platform/config/config.ts'
 import {aPerson, aRequest} from '../../support/approvals.ts'
 
 const ROLES = ['developer', 'team_lead', 'tech_lead', 'cto', 'security_team'] as const
 const PEOPLE = ['ada', 'bea', 'cid', 'dan', 'eve', 'fay'] as const
 const BOUND = aRequest().bound
+const SCHEDULE: Schedule = {
+  ...{timezone: 'UTC', days: ['thu'] as const, from: '09:00', to: '17:00'},
+  onCall: {primary: 'developer', secondary: 'fay', escalateAfterMs: 30 * 60_000},
+}
 
 /** What may happen, in any order; people's roles change on the way. */
 type Happening =
@@ -53,6 +60,9 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
 const lives = fc.record({
   level: fc.constantFrom('medium' as const, 'high' as const, 'critical' as const),
   approvers: fc.integer({min: 1, max: 3}),
+  operation: fc.constantFrom('deploy', 'modify infrastructure', 'delete data', 'security_remediation'),
+  /** Asked within business hours, outside of them, or so late that they end meanwhile; the 1st of January 1970 is a Thursday. */
+  asked: fc.constantFrom('12:00', '20:00', '16:50').map(time => Date.parse(`1970-01-01T${time}Z`)),
   roles: fc.array(fc.subarray([...ROLES], {minLength: 1}), {
     minLength: PEOPLE.length,
     maxLength: PEOPLE.length,
@@ -73,15 +83,24 @@ interface Seen {
 function live({
   level,
   approvers,
+  operation,
+  asked,
   roles,
   happenings,
 }: typeof lives extends fc.Arbitrary<infer L> ? L : never): readonly Seen[] {
-  const required: Requirement = requirementOf(level, new Map([[level, {approvers}]]))
+  const takes: Requirement = raised(
+    requirementOf(level, new Map([[level, {approvers}]])),
+    rulesFor({operation, environment: 'production'}),
+  )
+  const {required, callAt} = withOnCall(takes, {level, at: asked}, SCHEDULE, undefined)
   const people = new Map<string, Person>(
     PEOPLE.map((id, i): [string, Person] => [id, aPerson(id, roles[i] ?? [])]),
   )
-  let state = aRequest({level, required, requester: {name: 'ada', person: 'ada'}})
-  let at = 0
+  let state = aRequest({
+    ...{level, required, at: asked, requester: {name: 'ada', person: 'ada'}},
+    ...timesOf(required, 0, asked, undefined, callAt),
+  })
+  let at = asked
   const seen: Seen[] = []
   for (const each of happenings) {
     if (each.do === 'wait') at += each.minutes * 60_000
@@ -140,9 +159,10 @@ function eventOf(
 
 const holds = (roles: readonly string[] | undefined, wanted: readonly string[]) =>
   (roles ?? []).some(role => wanted.includes(role))
+/** Being on call gives nobody the right to decide. */
 const mayDecide = ({required, escalations}: ApprovalState) => [
   ...required.roles,
-  ...required.escalateTo.slice(0, escalations),
+  ...required.escalateTo.slice(0, Math.max(0, escalations - (required.onCall ? 2 : 0))),
 ]
 
 function forAll(check: (seen: readonly Seen[]) => void): void {
@@ -174,8 +194,9 @@ test('nothing begins without enough different persons who may decide at that mom
       )
       expect(approvers.has('ada')).toBe(false)
       expect(approvers.size).toBeGreaterThanOrEqual(before.required.approvers)
-      if (before.required.including.length > 0)
-        expect([...approvers].some(id => holds(roles.get(id), before.required.including))).toBe(true)
+      const {including, alsoIncluding = []} = before.required
+      for (const mix of [including, ...alsoIncluding].filter(({length}) => length > 0))
+        expect([...approvers].some(id => holds(roles.get(id), mix))).toBe(true)
     }
   })
 })
@@ -219,6 +240,23 @@ test('what has ended stays as it ended; only an unused approval can become void'
       const voided = before.status === 'approved' && before.usedAt === undefined && event.type === 'use'
       if (!voided) expect(after).toEqual(before)
       else expect(['approved', 'cancelled']).toContain(after.status)
+    }
+  })
+})
+
+test('nobody is called more than three times, and whoever is on call is called first', () => {
+  forAll(seen => {
+    for (const {before, event} of seen) {
+      const {state, lines} = decide(before, event, undefined)
+      expect(state.escalations).toBeLessThanOrEqual(3)
+      for (const {action, role, metadata} of lines) {
+        if (action !== 'escalate') continue
+        const expected = before.required.onCall ? ['developer', 'fay'][before.escalations] : undefined
+        expect(metadata?.['onCall']).toBe(
+          expected === undefined ? undefined : ['primary', 'secondary'][before.escalations],
+        )
+        if (expected !== undefined) expect(role).toBe(expected)
+      }
     }
   })
 })

@@ -1,11 +1,15 @@
 import {expect, test} from 'vitest'
-import {decide} from '../../../src/approvals/decide.ts'
+import {decide, mixesOf} from '../../../src/approvals/decide.ts'
+import {raised, rulesFor} from '../../../src/approvals/operations.ts'
 import {requirementOf} from '../../../src/approvals/policy.ts'
 import type {Surface} from '../../../src/approvals/request.ts'
 import {assess} from '../../../src/approvals/risk.ts'
 import {aPerson, aRequest} from '../../support/approvals.ts'
 
-const OPERATIONS = ['read', 'deploy', 'modify secret', 'delete', 'migrate', 'merge_to_main', 'frobnicate']
+const OPERATIONS = [
+  ...['read', 'deploy', 'modify secret', 'delete', 'migrate', 'merge_to_main', 'frobnicate'],
+  ...['modify infrastructure', 'import data', 'export data', 'security_remediation'],
+]
 const ENVIRONMENTS = ['development', 'staging', 'production', 'moon']
 const ROLES = [
   'developer',
@@ -44,11 +48,17 @@ test('role × risk × environment × surface, as the code has it', async () => {
   for (const environment of ENVIRONMENTS)
     for (const operation of OPERATIONS) {
       const risk = assess({operation, environment})
-      const required = requirementOf(risk.level, new Map())
+      const rules = rulesFor({operation, environment})
+      const required = raised(requirementOf(risk.level, new Map()), rules)
+      const given = rules.flatMap(({evidence = []}) => evidence)
       const needs =
         required.approvers === 0
           ? 'nobody is asked'
-          : `${required.approvers} of ${required.roles.join(', ')}${required.including.length > 0 ? `, including ${required.including.join(' or ')}` : ''}${required.justification ? ', with justification' : ''}`
+          : `${required.approvers} of ${required.roles.join(', ')}${mixesOf(required)
+              .map(mix => `, including ${mix.join(' or ')}`)
+              .join(
+                '',
+              )}${required.justification ? ', with justification' : ''}${given.map(what => `, with ${what}`).join('')}`
       lines.push(`${operation} in ${environment}: ${risk.level} ${risk.score} · ${needs}`)
       if (required.approvers === 0) continue
       for (const role of ROLES)

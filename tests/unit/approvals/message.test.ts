@@ -21,6 +21,7 @@ const card: ReleaseCard = {
   compareUrl: `https://github.com/acme/web/compare/${sha}...${sha}`,
   lastDeploy: {sha, at: 0, by: 'ana', url: 'https://github.com/acme/web/actions/runs/123456789'},
   checks: 'failure',
+  failing: ['End [to](https://evil.example) end', 'CodeQL'],
   missing: [long('what could not be read')],
 }
 const decisions = ['grace', 'cleo'].map(principal => ({
@@ -35,7 +36,8 @@ const drawn = (request: Parameters<typeof describeApproval>[0]) => {
 test('however much there is to show, the message says who can, what it binds, and which request it is', () => {
   const text = drawn(aRequest({level: 'critical', card, decisions}))
   expect(text).toContain('risk **critical**')
-  expect(text).toContain('checks ❌')
+  expect(text).toContain('checks ❌ End \\[to\\]')
+  expect(text).not.toContain('](https://evil')
   expect(text).toMatch(/approved by \*\*cleo\*\*/)
   expect(text).toContain('who can: ')
   expect(text).toContain('bound to sha `aaaaaaa`')

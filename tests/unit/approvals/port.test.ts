@@ -66,6 +66,12 @@ function open(...requests: readonly ApprovalRequest[]) {
           .filter(({status}) => status === 'pending')
           .filter(({required}) => !roles || required.roles.some(role => roles.includes(role)))
           .slice(0, limit),
+      statistics: async () => [
+        {level: 'high', status: 'approved', requests: 3, averageMs: 60_000},
+        {level: 'medium', status: 'rejected', requests: 1, averageMs: 20_000},
+        {level: 'medium', status: 'expired', requests: 2, averageMs: 1_800_000},
+        {level: 'low', status: 'pending', requests: 4, averageMs: null},
+      ],
       async vote(vote) {
         votes.push(vote)
         return {kind: 'counted', request: aRequest({status: 'approved'})}
@@ -242,4 +248,8 @@ describe('what waits', () => {
       url: 'https://discord.com/channels/77/5/6',
     })
   })
+})
+
+test('the last thirty days are told together; how long a decision takes, by what people decided', async () => {
+  expect(await open().statistics()).toEqual({asked: 10, approved: 3, rejected: 1, expired: 2, meanMs: 50_000})
 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import {describe, expect, test} from 'vitest'
 import {REQUESTS} from '../planning/requests.ts'
+import {REQUESTS_OF_OTHERS} from '../planning/requests-of-others.ts'
 import {agrees, declines, interpret, SURE_ENOUGH} from '../../../src/conversations/interpret.ts'
 
 const ID = '9f3c21aa-1234-4abc-8def-0123456789ab'
@@ -28,6 +29,9 @@ describe('what a message means', () => {
     ['what is running?', 'status_query', undefined],
     ['how is wf-1a2b3c4d going?', 'status_query', undefined],
     ['is client deployed?', 'status_query', undefined],
+    ['how is the deploy going?', 'status_query', undefined],
+    ['how about 9f3c21aa?', 'status_query', undefined],
+    ['what of run ab12?', 'status_query', undefined],
     ['what waits for approval', 'status_query', undefined],
     ['who approved the last deploy?', 'status_query', undefined],
     ['show me the runs', 'status_query', undefined],
@@ -87,13 +91,12 @@ describe('what a message means', () => {
   })
 })
 
-test.each(REQUESTS.filter(([, expected]) => expected !== '?').map(([request]) => request))(
-  'leaves to the planner what is its to plan: %s',
-  request => {
-    expect(interpret(request).intent).toBe('task_submission')
-    expect(interpret(request).confidence).toBeGreaterThanOrEqual(SURE_ENOUGH)
-  },
-)
+test.each(
+  [...REQUESTS, ...REQUESTS_OF_OTHERS].filter(([, expected]) => expected !== '?').map(([request]) => request),
+)('leaves to the planner what is its to plan: %s', request => {
+  expect(interpret(request).intent).toBe('task_submission')
+  expect(interpret(request).confidence).toBeGreaterThanOrEqual(SURE_ENOUGH)
+})
 
 test('whatever is said, it is read, and a decision takes the word for it', () => {
   const words = fc.constantFrom(

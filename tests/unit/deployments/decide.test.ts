@@ -1,5 +1,6 @@
 import {describe, expect, test} from 'vitest'
-import {decide, next, type DeploymentEvent, type Next} from '../../../src/deployments/decide.ts'
+import {decide, type DeploymentEvent} from '../../../src/deployments/decide.ts'
+import {next, type Next} from '../../../src/deployments/next.ts'
 import {newDeployment, type DeploymentState, type Verdict} from '../../../src/deployments/state.ts'
 import {aDeployment, aJob, aRequest, aRun, ASKED_AT} from '../../support/deployments.ts'
 

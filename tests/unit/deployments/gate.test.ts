@@ -57,7 +57,7 @@ function gate() {
     releases: {
       at: async () => there.look,
       card: async () => there.card,
-      checksOf: async () => ({verdict: there.card.checks, missing: []}),
+      checksOf: async () => ({verdict: there.card.checks, failing: there.card.failing ?? [], missing: []}),
     },
     refs: {refAt: async () => there.refAt, tag: async ({sha}) => `signalbox/${sha}`},
     assess: () => ({level: 'high', score: 7.5, reasons: ['deploy to production']}),
@@ -107,7 +107,11 @@ describe('asking', () => {
       () => (there.look = {kind: 'refused', reason: 'acme/web has no main.'}),
       /can’t be read/,
     ],
-    ['failing tests', () => (there.card = {...CARD, checks: 'failure'}), /tests of 8c1e77f fail/],
+    [
+      'failing tests',
+      () => (there.card = {...CARD, checks: 'failure', failing: ['e2e', 'CodeQL']}),
+      /tests of 8c1e77f fail, so it can’t go to production: e2e, CodeQL\./,
+    ],
     [
       'a freeze',
       () => (there.guard = {kind: 'frozen', until: ASKED_AT + 1000, reason: 'year end', breakers: ['ada']}),
@@ -184,7 +188,7 @@ describe('beginning', () => {
       'a freeze that began meanwhile',
       () => (there.guard = {kind: 'frozen', until: 1, reason: 'x', breakers: []}),
     ],
-    ['tests that fail by now', () => (there.card = {...CARD, checks: 'failure'})],
+    ['tests that fail by now', () => (there.card = {...CARD, checks: 'failure', failing: ['e2e']})],
     ['what is gone', () => (there.look = {kind: 'refused', reason: 'gone'})],
   ])('is refused for %s, and no approval is used', async (_what, arrange) => {
     const state = await approved()

@@ -1,5 +1,6 @@
 import {describe, expect, test} from 'vitest'
-import {decide, next, type DeploymentEvent} from '../../../src/deployments/decide.ts'
+import {decide, type DeploymentEvent} from '../../../src/deployments/decide.ts'
+import {next} from '../../../src/deployments/next.ts'
 import {describe as message} from '../../../src/deployments/message.ts'
 import {newDeployment, type DeploymentState} from '../../../src/deployments/state.ts'
 import {aDeployment, aRequest, ASKED_AT, PATIENCE} from '../../support/deployments.ts'

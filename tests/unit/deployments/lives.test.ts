@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import {describe, expect, test} from 'vitest'
 import * as rules from '../../../src/deployments/decide.ts'
+import {next as nextByRules} from '../../../src/deployments/next.ts'
 import type {DeploymentState, JobView} from '../../../src/deployments/state.ts'
 import {simulate, type Scenario, type Story} from '../../support/deployment-simulator.ts'
 import {ASKED_AT, PATIENCE} from '../../support/deployments.ts'
@@ -450,7 +451,7 @@ describe('the story of a gate', () => {
 })
 
 describe('the simulated world notices rules that', () => {
-  const broken = (decide: typeof rules.decide, next: typeof rules.next = rules.next) => ({decide, next})
+  const broken = (decide: typeof rules.decide, next = nextByRules) => ({decide, next})
   const someLife = (
     breaks: (story: Story) => boolean,
     withRules: ReturnType<typeof broken>,

@@ -1,4 +1,4 @@
-import {existsSync, readFileSync} from 'node:fs'
+import {existsSync, readdirSync, readFileSync} from 'node:fs'
 import {describe, expect, test} from 'vitest'
 
 const checkout = new URL('../../../', import.meta.url)
@@ -110,6 +110,25 @@ test('every row is shown by a test', () => {
     expect(shown, row.join(' | ')).toMatch(/\]\(\.\.\/tests\//)
   }
   expect(page).not.toContain('TODO')
+})
+
+test('every command has tests for each way in which the vendor that it asks fails, or asks none', () => {
+  const failures = rowsBelow('Vendor failures')
+  const commands = readdirSync(new URL('commands', checkout)).map(file => file.replace('.ts', ''))
+  const named = commands.sort().map(name => `\`/${name}\``)
+  expect(failures.map(([command]) => command)).toEqual([...named, 'each message'])
+  const section = page.split(/^## /m).find(part => part.startsWith('Vendor failures')) ?? ''
+  const numbers = [...section.matchAll(/^(\d+)\. \[/gm)].map(([, number]) => number)
+  const used = new Set<string>()
+  for (const [command, asks, ...cells] of failures) {
+    expect(cells, command).toHaveLength(5)
+    for (const cell of cells) {
+      if (asks === 'nobody') expect(cell, command).toBe('—')
+      else expect(numbers, command).toEqual(expect.arrayContaining(cell.split(', ')))
+      for (const number of cell.split(', ')) used.add(number)
+    }
+  }
+  expect(numbers.filter(number => number === undefined || !used.has(number))).toEqual([])
 })
 
 describe('a test that the page names', () => {

@@ -29,7 +29,28 @@ describe('what is shipped', () => {
       with: {target: 'api', environment: 'staging', pr_number: 7, sha},
       lock: {resource: 'deployment:staging:api', kind: 'deploy'},
     })
+    const reads = planned(description).plan.steps.map(step => [step.id, step.reads.join()])
+    expect(Object.fromEntries(reads)).toMatchObject({review: '', test: 'pull_7', deploy: 'review'})
     expect(stepOf(description, 'test_check')).toMatchObject({fail: expect.any(String) as string})
+  })
+
+  test('is one pull request of one repository, that which its target ships', () => {
+    const reviewed = (description: string) => stepOf(description, 'review')?.with
+    expect(reviewed('review PR 7, then deploy it to staging')).toMatchObject({repo_url: 'acme/api'})
+    expect(reviewed('review PR 7, then ship it')).toMatchObject({repo_url: 'acme/web'})
+    expect(stepOf('review PR 7, then ship it', 'deploy')?.with).toMatchObject({target: 'client'})
+    expect(planByRules('ship it', KNOWN, house)).toMatchObject({kind: 'question', missing: 'target'})
+  })
+
+  test.each([
+    'deploy client but not to production',
+    'ship it, but not to production',
+    "don't touch production. Deploy, please",
+    "don't ship client",
+    'never deploy on Fridays',
+    "don't forget the client",
+  ])('is never what was excepted: %s', words => {
+    expect(planByRules(words, KNOWN, house)).toMatchObject({kind: 'question'})
   })
 
   test('tells its risk', () => {
@@ -50,6 +71,13 @@ test('the same steps have the same name and content, whatever the words', () => 
   const [one, other] = [planned('implement dark mode please'), planned('build the CSV export')]
   expect(one.definition).toEqual(other.definition)
   expect(one.input).not.toEqual(other.input)
+})
+
+test('what nothing of it does is said', () => {
+  const {plan} = planned('the cat of our neighbour is hungry, review PR 7')
+  expect(plan.notes).toEqual([
+    'Nothing of this plan does “the cat of our neighbour is hungry”: say it in other words if it should.',
+  ])
 })
 
 test('who is not up is said, and who is not there is not planned with', () => {

@@ -585,7 +585,42 @@ describe('freezes and broken glass', () => {
   })
 
   test('nothing is frozen and nobody may unless it says so', () => {
-    expect(load().approvals).toEqual({sweepMs: 5000, freezes: []})
+    const {limits, ...rest} = load().approvals
+    expect(rest).toEqual({sweepMs: 5000, freezes: [], waived: new Set()})
+    expect(Object.fromEntries(limits)).toEqual({team_lead: 10, tech_lead: 20, cto: 50})
+  })
+
+  test('business hours with who is on call, limits, and what need not be given', () => {
+    const {schedule, limits, waived} = approvals(`
+  schedule: {timezone: Europe/Berlin, days: [mon, tue], from: "08:30", onCall: {secondary: ada, escalateAfter: 10m}}
+  limits: {tech_lead: 5, security_team: 3}
+  operations: {infrastructure: {ticket: false}}`)
+    expect(schedule).toEqual({
+      ...{timezone: 'Europe/Berlin', days: ['mon', 'tue'], from: '08:30', to: '17:00'},
+      onCall: {primary: 'tech_lead', secondary: 'ada', escalateAfterMs: 600_000},
+    })
+    expect(Object.fromEntries(limits)).toEqual({team_lead: 10, tech_lead: 5, cto: 50, security_team: 3})
+    expect([...waived]).toEqual(['ticket'])
+  })
+
+  test.each([
+    ['schedule: {from: "17:00", to: "09:00"}', 'schedule.to must be later than from, on the same day.'],
+    ['schedule: {days: []}', 'schedule.days must name a day'],
+    ['schedule: {days: [Mon]}', 'schedule.days[0] must be one of mon, tue'],
+    ['schedule: {timezone: Mars}', 'schedule.timezone must be a time zone'],
+    ['schedule: {onCall: {escalateAfter: never}}', 'schedule.onCall.escalateAfter must be a duration'],
+    [
+      'schedule: {onCall: {primary: adda, secondary: ada}}',
+      'schedule.onCall.primary is neither a principal nor a role that one has. Did you mean "ada"?',
+    ],
+    // A role that nobody holds wakes nobody.
+    ['schedule: {onCall: {primary: ada}}', 'schedule.onCall.secondary is neither a principal'],
+    ['limits: {tech_laed: 5}', 'limits.tech_laed is a role that no principal has. Did you mean "tech_lead"?'],
+    ['limits: {tech_lead: 0}', 'limits.tech_lead must be'],
+    ['operations: {infrastructure: {tickets: false}}', 'Did you mean "ticket"?'],
+  ])('%s is a fault', (line, message) => {
+    const faults = yamlFaults(`principals: [{id: ada, roles: [tech_lead]}]\napprovals:\n  ${line}`)
+    expect(faults).toEqual([expect.stringContaining(message)])
   })
 
   test.each([

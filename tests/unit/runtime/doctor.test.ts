@@ -2,7 +2,12 @@ import {describe, expect, test} from 'vitest'
 import type {ApprovalPolicy, Principal, RiskLevel, Target} from '../../../src/platform/config/config.ts'
 import {SHIP_DEFAULTS} from '../../../src/platform/config/signalbox-file.ts'
 import {contractSubjects} from '../../../src/runtime/contract-subjects.ts'
-import {contractFindings, examineApprovers, examineUptime} from '../../../src/runtime/doctor.ts'
+import {
+  contractFindings,
+  examineApprovers,
+  examineOnCall,
+  examineUptime,
+} from '../../../src/runtime/doctor.ts'
 
 const aTarget = (name: string, environment: Target['environment']): [string, Target] => [
   name,
@@ -61,6 +66,21 @@ test('a guarded target whose approvers are too few is told with what it needs an
     `❌ target production: needs 3 of team_lead, tech_lead, cto; only 2 principals have ${such}`,
   )
   expect(found([grace, who('lin', 'tech_lead')]).at(-1)).toBe(production)
+})
+
+test('who is on call must be reachable; a role is, by any who holds it', () => {
+  const onCall = {primary: 'tech_lead', secondary: 'ada', escalateAfterMs: 1}
+  const schedule = {timezone: 'UTC', days: [], from: '09:00', to: '17:00', onCall}
+  const principals = [
+    who('lin', 'tech_lead', {}),
+    who('grace', 'tech_lead'),
+    who('ada', 'cto', {tokenHash: 'a'}),
+  ]
+  expect(examineOnCall({approvals: {schedule}, principals})).toMatchObject([
+    {ok: true, what: 'on call: tech_lead can be reached'},
+    {ok: false, what: 'on call: nobody of ada can be reached'},
+  ])
+  expect(examineOnCall({approvals: {}, principals})).toEqual([])
 })
 
 test('what nobody has to approve needs nobody', () => {

@@ -30,11 +30,12 @@ test('what tools.md shows of signalbox.yaml is valid, and its secrets are known 
     args: ['-y', '@modelcontextprotocol/server-github'],
     env: {GITHUB_PERSONAL_ACCESS_TOKEN: 'ghp-for-this-test'},
     critical: ['get_file_contents'],
+    reads: [],
     timeoutMs: 30_000,
   })
   expect(tools.servers.get('search')).toEqual({
     ...{kind: 'http', url: 'https://search.example.com/mcp', token: 'search-for-this-test'},
-    ...{critical: [], timeoutMs: 10_000},
+    ...{critical: [], reads: ['search'], timeoutMs: 10_000},
   })
   expect(secrets).toEqual(expect.arrayContaining(Object.values(SECRETS)))
 })

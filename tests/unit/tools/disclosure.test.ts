@@ -75,7 +75,7 @@ describe('of the sample', () => {
 })
 
 test('measured tokens are those of what a model reads, four characters each', () => {
-  const tool: Tool = {server: 'git', name: 'blame', description: 'Who', input: {type: 'object'}}
+  const tool: Tool = {server: 'git', name: 'blame', description: 'Who', input: {type: 'object'}, reads: true}
   const {stats} = choose({
     strategy: 'full',
     task: '',
@@ -106,7 +106,10 @@ const fleet: fc.Arbitrary<readonly OfferedServer[]> = fc
     servers.map(({name, tools, critical}) => ({
       name,
       critical,
-      tools: tools.map(tool => ({server: name, name: tool, description: tool, input: {}})),
+      tools: tools.map(tool => ({
+        ...{server: name, name: tool, description: tool, input: {}},
+        reads: !tool.startsWith('deploy'),
+      })),
     })),
   )
 const grants: fc.Arbitrary<Grant> = fc.record({
@@ -131,6 +134,8 @@ test('whatever there is, nobody is shown what they were not granted, and progres
         expect(stats.saved).toBeGreaterThanOrEqual(0)
         expect(stats.tools).toEqual({shown: tools.length, total: allowed.length})
       }
+      const {tools: reading} = choose({strategy: 'full', task, catalogue, grant, readsOnly: true})
+      expect(names(reading).sort()).toEqual(allowed.filter(name => !name.includes('.deploy')).sort())
       const of = (strategy: (typeof TOOL_STRATEGIES)[number]) =>
         new Set(names(choose({strategy, task, catalogue, grant}).tools))
       for (const needed of of('profile')) expect(of('progressive')).toContain(needed)

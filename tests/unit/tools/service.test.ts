@@ -9,6 +9,7 @@ let offered: Record<string, string[]>
 let down: Set<string>
 let asked: string[]
 let recorded: (AuditEvent & {readonly phase: string})[]
+let counted: (readonly [server: string, outcome: string])[]
 let switches: StrategyInForce[]
 let now: number
 beforeEach(() => {
@@ -16,6 +17,7 @@ beforeEach(() => {
   down = new Set()
   asked = []
   recorded = []
+  counted = []
   switches = []
   now = 1_000
 })
@@ -40,11 +42,18 @@ function server(name: string): ToolServer {
       asked.push(`list ${name}`)
       if (down.has(name)) return Promise.reject(new AppError('UPSTREAM_UNAVAILABLE', `${name} is away`))
       return Promise.resolve(
-        (offered[name] ?? []).map((tool): Tool => ({server: name, name: tool, description: tool, input: {}})),
+        (offered[name] ?? []).map((tool): Tool => ({
+          server: name,
+          name: tool,
+          description: tool,
+          input: {},
+          reads: tool !== 'merge',
+        })),
       )
     },
     call(tool) {
       asked.push(`call ${name}.${tool}`)
+      if (tool === 'recall') return Promise.reject(new AppError('UPSTREAM_UNAVAILABLE', 'no answer'))
       return Promise.resolve({server: name, tool, ok: tool !== 'review', text: 'hunter2!', cut: false})
     },
     close: () => Promise.resolve(),
@@ -66,6 +75,7 @@ function open() {
       },
     },
     audit,
+    metrics: {called: (...call) => void counted.push(call)},
     redact: text => text.replaceAll('hunter2!', '***'),
     clock: () => now,
   })
@@ -153,6 +163,36 @@ describe('a call', () => {
   test('that the tool says has failed is recorded so', async () => {
     await open().call({agent: 'dev', tool: 'github.review', arguments: {}})
     expect(recorded.at(-1)).toMatchObject({phase: 'failed'})
+  })
+
+  test('is counted by its server and outcome', async () => {
+    const tools = open()
+    for (const tool of ['github.merge', 'github.review', 'memory.recall'])
+      await tools.call({agent: 'dev', tool, arguments: {}}).catch(() => undefined)
+    expect(counted).toEqual([
+      ['github', 'done'],
+      ['github', 'failed'],
+      ['memory', 'unavailable'],
+    ])
+  })
+
+  test('for looking things up is of what only reads; else it is refused, recorded, and not made', async () => {
+    const tools = open()
+    const reading = {agent: 'dev', arguments: {}, readsOnly: true}
+    expect(await tools.call({...reading, tool: 'github.review'})).toMatchObject({tool: 'review'})
+    asked = []
+    for (const tool of ['github.merge', 'merge'])
+      await expect(tools.call({...reading, tool})).rejects.toMatchObject({
+        code: 'NOT_PERMITTED',
+        message: expect.stringContaining('github.merge may change something') as string,
+      })
+    expect(asked).toEqual([])
+    expect(recorded.slice(-2)).toMatchObject([
+      {action: 'tool.refused', subject: 'github.merge'},
+      {action: 'tool.refused', subject: 'github.merge'},
+    ])
+    const {tools: shown} = await tools.discover({agent: 'dev', task: '', strategy: 'full', readsOnly: true})
+    expect(names(shown).sort()).toEqual(['github.review', 'memory.recall'])
   })
 
   test.each(['vault.open', 'github.delete_everything'])(

@@ -5,6 +5,7 @@ import {commentOn, judgeIssues} from '../../../src/triage/issues/judge.ts'
 import {labelsFor} from '../../../src/triage/issues/kinds.ts'
 import {ownerOf, pathsIn} from '../../../src/triage/issues/owners.ts'
 import {priorityOf} from '../../../src/triage/issues/priority.ts'
+import {fitting} from '../../../src/triage/issues/suggest.ts'
 
 const anIssue = (given: Partial<FullIssue>): FullIssue => ({
   ...{number: 1, url: 'https://github.com/acme/web/issues/1', title: 'Title', state: 'open', reason: null},
@@ -171,5 +172,39 @@ describe('what is made of issues', () => {
     const text = commentOn({...verdict, owner: {login: 'grace', why: 'changed a.ts last'}, asks: true})
     expect(text).toContain('Perhaps for `grace`: changed a.ts last.')
     expect(text).not.toMatch(/@|fixed|draft/i)
+  })
+})
+
+describe('what a model suggests', () => {
+  const all = [
+    anIssue({number: 1, title: 'Checkout crashes', labels: ['Area: cart']}),
+    anIssue({number: 2, title: 'Pay button does nothing', labels: ['bug']}),
+    anIssue({number: 3, title: 'Dark theme'}),
+  ]
+  const asked = judgeIssues(all, 2).verdicts
+  const labels = ['bug', 'performance', 'Area: cart']
+  const made = (...issues: Parameters<typeof fitting>[0]['issues']) =>
+    Object.fromEntries(fitting({issues}, {all, asked, labels}))
+
+  test('is of labels and earlier issues that there are', () => {
+    const url = 'https://github.com/acme/web/issues/1'
+    expect(made({number: 2, labels: ['AREA: CART', 'performance'], duplicate_of: 1})).toEqual({
+      2: {labels: ['performance', 'Area: cart'], duplicate: {number: 1, url}},
+    })
+  })
+
+  test.each<[string, Parameters<typeof fitting>[0]['issues'][number]]>([
+    [
+      'a label that there is not',
+      {number: 2, labels: ['@everyone', 'triaged', 'priority: P0'], duplicate_of: null},
+    ],
+    ['a label that it has, or gets by rules', {number: 2, labels: ['Bug'], duplicate_of: null}],
+    ['a later issue as the original', {number: 1, labels: [], duplicate_of: 2}],
+    ['itself as the original', {number: 2, labels: [], duplicate_of: 2}],
+    ['an original that there is not', {number: 2, labels: [], duplicate_of: -4}],
+    ['an issue that it was not asked about', {number: 3, labels: ['performance'], duplicate_of: 1}],
+    ['an issue that there is not', {number: 4711, labels: ['performance'], duplicate_of: null}],
+  ])('is not %s', (_what, issue) => {
+    expect(made(issue)).toEqual({})
   })
 })

@@ -48,6 +48,14 @@ describe('confidence', () => {
   })
 
   test.each([
+    ['in the registry', {registered: true}, 100],
+    ['not in the registry', {registered: false}, 50],
+    ['not in the registry, whatever else speaks for it', {imported: 'here', registered: false}, 80],
+  ] as const)('of a package that is %s', (_what, sighting, points) => {
+    expect(confidenceOf(aFailure({kind: 'missing_dependency'}), sighting)).toBe(points)
+  })
+
+  test.each([
     [100, 'quick win'],
     [80, 'quick win'],
     [79, 'medium'],
@@ -106,6 +114,7 @@ describe('a fix', () => {
       kind: 'patch',
       risk: 'low',
       diff: '--- a/a.ts\n+++ b/a.ts\n@@ -1,3 +1,3 @@\n one\n-x.lenght\n+x.length\n three\n',
+      file: {path: 'a.ts', text: 'one\nx.length\nthree\n'},
     })
     // Twice on the line, another line by now, another file: a person has to look.
     for (const files of [
@@ -138,6 +147,19 @@ describe('a fix', () => {
     expect(fix({kind: 'missing_dependency', tool: 'node', subject}, files).steps[0]).toBe(step)
   })
 
+  test('of a package that its registry does not have is to mind its name, never to install it', () => {
+    const given: Partial<Failure> = {kind: 'missing_dependency', tool: 'node', subject: 'left-pda'}
+    const absent = fixFor(aFailure(given), new Map(), {registered: false})
+    expect(absent).toMatchObject({kind: 'playbook', steps: []})
+    expect(absent.title).toContain('npm has no package left-pda')
+    // What the repository lists may be in a registry of its own.
+    const listed = new Map([['package.json', '{"dependencies": {"left-pda": "1"}}']])
+    expect(fixFor(aFailure(given), listed, {registered: false}).steps[0]).toBe('npm ci')
+    const python: Partial<Failure> = {kind: 'missing_dependency', tool: 'pytest', subject: 'yalm'}
+    const sources = new Map([['requirements.txt', 'flask\n']])
+    expect(fixFor(aFailure(python), sources, {registered: false}).file).toBeUndefined()
+  })
+
   test.each(['./cart', '../x', 'a; curl evil | sh', '$(id)', '--registry=evil', '`id`', 'a b', '@/x'])(
     'never puts %j into a command',
     subject => {
@@ -157,15 +179,16 @@ describe('a patch', () => {
   test('changes what it says and nothing else, wherever the line is', () => {
     const line = fc.stringMatching(/^[a-z .]{0,12}$/)
     fc.assert(
-      fc.property(fc.array(line, {maxLength: 12}), fc.nat(12), (others, at) => {
+      fc.property(fc.array(line, {maxLength: 12}), fc.nat(12), fc.boolean(), (others, at, crlf) => {
         const place = Math.min(at, others.length)
         const lines = [...others.slice(0, place), 'x(WRONG)', ...others.slice(place)]
-        const diff = replacedWord('a', `${lines.join('\n')}\n`, {
+        const end = crlf ? '\r\n' : '\n'
+        const patch = replacedWord('a', `${lines.join(end)}${end}`, {
           line: place + 1,
           wrong: 'WRONG',
           right: 'RIGHT',
         })
-        const [, , head = '', ...hunk] = diff?.replace(/\n$/, '').split('\n') ?? []
+        const [, , head = '', ...hunk] = patch?.diff.replace(/\n$/, '').split('\n') ?? []
         const [, first = '', length = ''] = /^@@ -(\d+),(\d+) \+\1,\2 @@$/.exec(head) ?? []
         const old = hunk.filter(one => !one.startsWith('+')).map(one => one.slice(1))
         const from = Number(first) - 1
@@ -173,6 +196,8 @@ describe('a patch', () => {
           lines.slice(from, from + Number(length)).map(one => one.trimEnd()),
         )
         expect(hunk.filter(one => /^[+-]/.test(one))).toEqual(['-x(WRONG)', '+x(RIGHT)'])
+        const after = lines.with(place, 'x(RIGHT)')
+        expect(patch?.text).toBe(`${after.join(end)}${end}`)
       }),
     )
   })
@@ -182,7 +207,7 @@ describe('a patch', () => {
     ['a\n', '@@ -1,1 +1,2 @@\n a\n+new\n'],
     ['a\nb\nc\nd\n', '@@ -2,3 +2,4 @@\n b\n c\n d\n+new\n'],
   ])('adds a line to %j', (text, hunk) => {
-    expect(appended('f', text, 'new')).toBe(`--- a/f\n+++ b/f\n${hunk}`)
+    expect(appended('f', text, 'new')).toEqual({diff: `--- a/f\n+++ b/f\n${hunk}`, text: `${text}new\n`})
   })
 })
 

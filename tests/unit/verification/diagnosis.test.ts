@@ -33,7 +33,7 @@ function aDiagnosis(): DiagnosisState {
 
 const after = (...events: readonly DiagnosisEvent[]) => events.reduce(decide, aDiagnosis())
 const began: DiagnosisEvent = {type: 'dispatch-began', at: 0}
-const dispatched: DiagnosisEvent = {type: 'dispatched', at: 0, run: RUN}
+const dispatched: DiagnosisEvent = {type: 'dispatch-accepted', at: 0, run: RUN}
 const lost: DiagnosisEvent = {type: 'dispatch-unclear', at: 0, cause: 'answer-lost'}
 const crashed: DiagnosisEvent = {type: 'dispatch-unclear', at: 0, cause: 'crashed'}
 const seen = (at: number, status: string, conclusion: string | null = null): DiagnosisEvent => ({
@@ -107,8 +107,8 @@ describe('whatever comes, in whatever order', () => {
   const at = fc.integer({min: 0, max: 400_000})
   const events: fc.Arbitrary<DiagnosisEvent> = fc.oneof(
     at.map(moment => ({type: 'dispatch-began' as const, at: moment})),
-    at.map(moment => ({type: 'dispatched' as const, at: moment})),
-    at.map(moment => ({type: 'dispatched' as const, at: moment, run: RUN})),
+    at.map(moment => ({type: 'dispatch-accepted' as const, at: moment})),
+    at.map(moment => ({type: 'dispatch-accepted' as const, at: moment, run: RUN})),
     at.map(moment => ({type: 'dispatch-unclear' as const, at: moment, cause: 'answer-lost' as const})),
     at.map(moment => ({type: 'dispatch-not-sent' as const, at: moment})),
     at.map(moment => ({type: 'slowed' as const, at: moment, until: moment + 60_000})),
@@ -129,7 +129,10 @@ describe('whatever comes, in whatever order', () => {
         for (const event of story) {
           const before = state
           state = decide(before, event)
-          if (before.phase === 'dispatching' && ['dispatched', 'dispatch-unclear'].includes(event.type))
+          if (
+            before.phase === 'dispatching' &&
+            ['dispatch-accepted', 'dispatch-unclear'].includes(event.type)
+          )
             mayHaveBegun = true
           if (mayHaveBegun) expect(next(state, Number.MAX_SAFE_INTEGER).do).not.toBe('dispatch')
           expect(show(state).title.length).toBeLessThanOrEqual(80)
@@ -252,7 +255,7 @@ describe('how it ended', () => {
     ],
     [
       'located nowhere',
-      after(began, {type: 'dispatched', at: 0}, {type: 'run-missing', at: 30_000}),
+      after(began, {type: 'dispatch-accepted', at: 0}, {type: 'run-missing', at: 30_000}),
       'other',
       'partial',
       'started, run not located',

@@ -4,7 +4,7 @@ import type {CodeHost, Look, RunDetail, RunSummary} from '../../../src/integrati
 import {checkPublicUrl} from '../../../src/kernel/public-url.ts'
 import type {EndpointsPort, Services} from '../../../src/sdk/index.ts'
 import {createDiagnosesPort} from '../../../src/verification/diagnoses-port.ts'
-import type {DiagnosisOrder} from '../../../src/verification/diagnosis.ts'
+import {newDiagnosis, type DiagnosisOrder} from '../../../src/verification/diagnosis.ts'
 import {createVerification, type VerifiedTarget} from '../../../src/verification/port.ts'
 
 const RUN: RunDetail = {
@@ -117,9 +117,16 @@ describe('what GitHub says instead of a run', () => {
       'Our GitHub token may not do this.',
     ],
     ['429', {kind: 'slow-down', until: 60_000}, 'UPSTREAM_RATE_LIMITED', 'GitHub asks us to slow down.'],
+    ['5xx', {kind: 'failed', reason: 'GitHub answered 503'}, 'UPSTREAM_UNAVAILABLE', 'GitHub answered 503.'],
     [
-      '5xx, or no answer in time',
+      'no answer in time',
       {kind: 'failed', reason: 'timeout'},
+      'UPSTREAM_UNAVAILABLE',
+      'GitHub did not answer in time.',
+    ],
+    [
+      'a broken connection',
+      {kind: 'failed', reason: 'ECONNRESET'},
       'UPSTREAM_UNAVAILABLE',
       'GitHub did not answer.',
     ],
@@ -143,7 +150,10 @@ describe('ordering a diagnosis', () => {
     const port = createDiagnosesPort({
       diagnoses: {
         follow: async order => void orders.push(order),
-        open: () => Promise.reject(new Error('unused')),
+        open: async order => {
+          orders.push(order)
+          return newDiagnosis(order)
+        },
       },
       codeHost: {workflowUrl: () => 'https://github.com/w'},
       workflow: {
@@ -177,6 +187,14 @@ describe('ordering a diagnosis', () => {
       frontend_url: 'https://docs.example.com',
       api_base: 'https://other.example.com',
     })
+  })
+
+  test('beside a verification is the same order, however often that is carried out; of another command another', async () => {
+    const {port, orders} = ordering()
+    const beside = (correlationId: string) => port.requestBeside({correlationId, actor, target: 'docs'})
+    const {id} = await beside('c-1')
+    expect([(await beside('c-1')).id === id, (await beside('c-2')).id === id]).toEqual([true, false])
+    expect(orders[1]).toEqual(orders[0])
   })
 
   // The reference hands these on unchecked.

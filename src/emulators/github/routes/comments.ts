@@ -4,7 +4,7 @@ import {addComment, discussionOf, type CommentState} from '../comments.ts'
 import type {Ids} from '../ids.ts'
 import type {People} from '../people.ts'
 import type {RepositoryState} from '../repositories.ts'
-import {ok, page, refuse, type Answer, type Call, type Route} from '../route.ts'
+import {ok, page, refuse, repositoryRoutesAt, type Call, type Route} from '../route.ts'
 
 const LONGEST_BODY = 65_536
 
@@ -22,21 +22,11 @@ export function commentRoutes({
   readonly now: () => number
   readonly tell: (repository: RepositoryState, comment: CommentState, action: 'created' | 'edited') => void
 }): Route[] {
-  const route = (
-    name: string,
-    method: Route['method'],
-    path: string,
-    docs: string,
-    handle: (call: Call, repository: RepositoryState) => Answer,
-  ): Route => ({
-    name,
-    method,
-    path: `/repos/:owner/:repo/issues${path}`,
-    docs: `issues/comments#${docs}`,
-    for: 'repository',
-    permission: ['issues', method === 'GET' ? 'read' : 'write'],
+  const route = repositoryRoutesAt({
+    path: '/issues',
+    docs: 'issues/comments#',
+    permission: 'issues',
     or: 'pull_requests',
-    handle,
   })
 
   const commentOf = ({params}: Call, repository: RepositoryState): CommentState =>

@@ -1,8 +1,8 @@
 import {checkBody} from '../body.ts'
 import {isGranted} from '../auth.ts'
 import type {Ids} from '../ids.ts'
-import {addCommit, filesAt, resolveRef, type RepositoryState} from '../repositories.ts'
-import {ok, refuse, type Answer, type Call, type Route} from '../route.ts'
+import {addCommit, filesAt, resolveRef} from '../repositories.ts'
+import {ok, refuse, repositoryRoutesAt, type Route} from '../route.ts'
 import {blobSha, treeOf, type Shapes} from '../shapes.ts'
 
 const LARGEST_CONTENT = 1024 * 1024
@@ -17,21 +17,7 @@ export function contentRoutes({
   readonly ids: Ids
   readonly now: () => number
 }): Route[] {
-  const route = (
-    name: string,
-    method: Route['method'],
-    path: string,
-    docs: string,
-    handle: (call: Call, repository: RepositoryState) => Answer,
-  ): Route => ({
-    name,
-    method,
-    path: `/repos/:owner/:repo${path}`,
-    docs,
-    for: 'repository',
-    permission: ['contents', method === 'GET' ? 'read' : 'write'],
-    handle,
-  })
+  const route = repositoryRoutesAt({path: '', permission: 'contents'})
 
   return [
     route(

@@ -1,29 +1,19 @@
 import {checkBody} from '../body.ts'
 import {labelShape, type CommentShapes} from '../comment-shapes.ts'
 import {addLabels, discussionOf, touchedAt} from '../comments.ts'
-import type {RepositoryState} from '../repositories.ts'
-import {ok, page, refuse, type Answer, type Call, type Route} from '../route.ts'
+import {ok, page, refuse, repositoryRoutesAt, type Call, type Route} from '../route.ts'
 
 /** Issues; pull requests are issues, too, and stand in the same list. */
 export function issueRoutes({shapes}: {readonly shapes: Pick<CommentShapes, 'issue'>}): Route[] {
-  const read = (
-    name: string,
-    path: string,
-    docs: string,
-    handle: (call: Call, repository: RepositoryState) => Answer,
-  ): Route => ({
-    name,
-    method: 'GET',
-    path: `/repos/:owner/:repo/issues${path}`,
-    docs: `issues/issues#${docs}`,
-    for: 'repository',
-    permission: ['issues', 'read'],
+  const route = repositoryRoutesAt({
+    path: '/issues',
+    docs: 'issues/issues#',
+    permission: 'issues',
     or: 'pull_requests',
-    handle,
   })
 
   return [
-    read('issues', '', 'list-repository-issues', (call, repository) => {
+    route('issues', 'GET', '', 'list-repository-issues', (call, repository) => {
       const {labels = '', sort = 'created', direction = 'desc'} = call.query
       const state = oneOf(call, 'state', ['open', 'closed', 'all'])
       const wanted = labels
@@ -43,7 +33,7 @@ export function issueRoutes({shapes}: {readonly shapes: Pick<CommentShapes, 'iss
       listed.sort((one, other) => turn * (when(one) - when(other) || one.number - other.number))
       return page(call, listed, some => some.map(({number}) => shapes.issue(repository, number)))
     }),
-    read('issue', '/:number', 'get-an-issue', ({params}, repository) => {
+    route('issue', 'GET', '/:number', 'get-an-issue', ({params}, repository) => {
       const number = Number(params['number'])
       return discussionOf(repository, number)
         ? ok(shapes.issue(repository, number))

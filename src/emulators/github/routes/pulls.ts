@@ -4,7 +4,7 @@ import type {People} from '../people.ts'
 import type {PullShapes} from '../pull-shapes.ts'
 import {brings, differences, headOf, openPull, type PullState, type ReviewState} from '../pulls.ts'
 import type {RepositoryState} from '../repositories.ts'
-import {ok, page, refuse, type Answer, type Call, type Route} from '../route.ts'
+import {ok, page, refuse, repositoryRoutesAt, type Call, type Route} from '../route.ts'
 
 const MOST_FILES = 3000
 const LONGEST_BODY = 65_536
@@ -26,21 +26,7 @@ export function pullRoutes({
   readonly ids: Ids
   readonly now: () => number
 }): Route[] {
-  const route = (
-    name: string,
-    method: Route['method'],
-    path: string,
-    docs: string,
-    handle: (call: Call, repository: RepositoryState) => Answer,
-  ): Route => ({
-    name,
-    method,
-    path: `/repos/:owner/:repo/pulls${path}`,
-    docs,
-    for: 'repository',
-    permission: ['pull_requests', method === 'GET' ? 'read' : 'write'],
-    handle,
-  })
+  const route = repositoryRoutesAt({path: '/pulls', permission: 'pull_requests'})
 
   const pullOf = ({params}: Call, repository: RepositoryState): PullState =>
     repository.pulls.find(pull => String(pull.number) === params['number']) ?? refuse(404, 'Not Found')

@@ -1,7 +1,7 @@
 import sodium from 'libsodium-wrappers'
 import {checkBody} from '../body.ts'
 import type {RepositoryState} from '../repositories.ts'
-import {ok, refuse, type Answer, type Call, type Route} from '../route.ts'
+import {ok, refuse, repositoryRoutesAt, type Route} from '../route.ts'
 import {iso} from '../shapes.ts'
 
 const LARGEST_VALUE = 48 * 1024
@@ -37,21 +37,11 @@ export async function secretRoutes({now}: {readonly now: () => number}): Promise
     }
   }
 
-  const route = (
-    name: string,
-    method: Route['method'],
-    path: string,
-    docs: string,
-    handle: (call: Call, repository: RepositoryState) => Answer,
-  ): Route => ({
-    name,
-    method,
-    path: `/repos/:owner/:repo/actions/secrets${path}`,
-    docs: `actions/secrets#${docs}`,
-    for: 'repository',
-    permission: ['secrets', method === 'GET' ? 'read' : 'write'],
+  const route = repositoryRoutesAt({
+    path: '/actions/secrets',
+    docs: 'actions/secrets#',
+    permission: 'secrets',
     signedIn: true,
-    handle,
   })
 
   return [

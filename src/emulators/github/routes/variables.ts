@@ -1,27 +1,16 @@
 import {checkBody} from '../body.ts'
-import type {RepositoryState} from '../repositories.ts'
-import {ok, refuse, type Answer, type Call, type Route} from '../route.ts'
+import {ok, refuse, repositoryRoutesAt, type Route} from '../route.ts'
 import {iso} from '../shapes.ts'
 
 const LARGEST_VALUE = 48 * 1024
 
 /** Variables of a repository's workflows. */
 export function variableRoutes({now}: {readonly now: () => number}): Route[] {
-  const route = (
-    name: string,
-    method: Route['method'],
-    path: string,
-    docs: string,
-    handle: (call: Call, repository: RepositoryState) => Answer,
-  ): Route => ({
-    name,
-    method,
-    path: `/repos/:owner/:repo/actions/variables${path}`,
-    docs: `actions/variables#${docs}`,
-    for: 'repository',
-    permission: ['variables', method === 'GET' ? 'read' : 'write'],
+  const route = repositoryRoutesAt({
+    path: '/actions/variables',
+    docs: 'actions/variables#',
+    permission: 'variables',
     signedIn: true,
-    handle,
   })
 
   return [
