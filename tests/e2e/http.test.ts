@@ -213,6 +213,7 @@ describe('the HTTP side of a running product', () => {
         '/agents/{id}/status',
         '/agents/{id}/tools',
         '/approvals/pending',
+        '/approvals/statistics',
         '/approvals/{id}',
         '/approve/{id}',
         '/audit',

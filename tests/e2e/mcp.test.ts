@@ -182,25 +182,20 @@ test('whoever may not use /workflow may not here: they hear why, nothing begins,
   ])
 })
 
-test('speaks over stdio as well, as whoever the token in a file names, and says there when the bot is not there', async () => {
+test('speaks over stdio as well, as whoever the token in a file names', async () => {
   const file = join(folder, 'eve-token')
   await writeFile(file, `${TOKENS.eve}\n`)
-  const bridge = async (url: string) => {
-    const client = new Client({name: 'a local test', version: '1'})
-    const transport = new StdioClientTransport({
-      command: process.execPath,
-      args: ['--import', 'tsx', join(import.meta.dirname, '..', '..', 'scripts', 'mcp.ts')],
-      env: {SIGNALBOX_URL: url, SIGNALBOX_TOKEN_FILE: file},
-    })
-    clients.push(client)
-    await client.connect(transport)
-    return client
-  }
-  const eve = await bridge(world.app.url ?? '')
+  const eve = new Client({name: 'a local test', version: '1'})
+  clients.push(eve)
+  const transport = new StdioClientTransport({
+    command: process.execPath,
+    args: ['--import', 'tsx', join(import.meta.dirname, '..', '..', 'scripts', 'mcp.ts')],
+    env: {SIGNALBOX_URL: world.app.url ?? '', SIGNALBOX_TOKEN_FILE: file},
+  })
+  await eve.connect(transport)
   expect((await eve.listTools()).tools.map(({name}) => name)).toContain('run_workflow')
   expect((await use(eve, 'list_agents')).text).toContain('"deploy_client"')
   expect((await use(eve, 'run_workflow', {workflow: 'parallel-docs'})).text).toContain('needs role developer')
-  await expect(bridge('http://127.0.0.1:9')).rejects.toThrow('Signalbox did not take it')
 })
 
 test.each([

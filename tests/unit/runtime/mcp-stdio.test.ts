@@ -1,5 +1,7 @@
+import {once} from 'node:events'
+import {PassThrough} from 'node:stream'
 import {expect, test} from 'vitest'
-import {botAccess} from '../../../src/runtime/mcp-stdio.ts'
+import {botAccess, bridgeMcp} from '../../../src/runtime/mcp-stdio.ts'
 
 const files = (path: string) => {
   if (path === '/run/token') return 'from-a-file\n'
@@ -24,4 +26,17 @@ test.each([
   [{SIGNALBOX_TOKEN: 'a', SIGNALBOX_URL: 'the bot'}, 'SIGNALBOX_URL'],
 ])('%j is refused: %s', (env, why) => {
   expect(() => botAccess(env, files)).toThrow(why)
+})
+
+test('whoever asks while the bot is not there is told so in the protocol, and the end of the input is the end', async () => {
+  const [input, output] = [new PassThrough(), new PassThrough()]
+  const bridged = bridgeMcp({access: {url: 'http://127.0.0.1:9', token: 'mine'}, input, output})
+  input.write(`${JSON.stringify({jsonrpc: '2.0', id: 7, method: 'tools/list'})}\n`)
+  const [answer] = (await once(output, 'data')) as [Buffer]
+  expect(JSON.parse(answer.toString())).toMatchObject({
+    id: 7,
+    error: {code: -32_000, message: expect.stringContaining('Signalbox did not take it') as string},
+  })
+  input.end()
+  await bridged
 })
