@@ -342,10 +342,13 @@ describe('/workflow', () => {
     const web = world.github.repository('acme/web')
     for (const [what, fault] of cases) {
       const pull = web.pullRequest({title: what, head: `blocks-${what}`, files: {'.env': 'A=1\n'}})
+      const looks = () => world.github.count('pull', ({path}) => path.endsWith(`/${pull.number}`))
+      // /qa asked for pull request 1 when there was none.
+      const before = looks()
       world.github.misbehave({route: 'pull', ...fault})
       const line = `/workflow action:run workflow:pr-deployment input:pr_number=${pull.number} repo_url=acme/web`
       begun.set(what, {pull, talk: await world.ada.runs(line)})
-      const isAsked = () => world.github.count('pull', ({path}) => path.endsWith(`/${pull.number}`)) > 0
+      const isAsked = () => looks() > before
       await world.github.eventually(isAsked, {what: `the first look at #${pull.number}`, timeoutMs: 15_000})
     }
   })
