@@ -167,7 +167,7 @@ export function createLinks(options: LinksOptions) {
         if ((await store.countEvents(db, principal, 'code_mailed', HOUR)) >= MAILS_PER_HOUR)
           throw new AppError(
             'CONFLICT',
-            `${MAILS_PER_HOUR} codes were mailed within the hour. Try again later.`,
+            `${MAILS_PER_HOUR} codes were mailed, or tried to be, within the hour. Try again later.`,
           )
         await store.note(db, {principal, event: 'code_mailed', kind: 'email', accountId: id})
         return store.putCode(db, {

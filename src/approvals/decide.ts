@@ -136,10 +136,14 @@ export function entitledRoles({
   required,
   escalations,
 }: Pick<ApprovalRequest, 'required' | 'escalations'>): readonly string[] {
-  const joined = ladderOf(required)
+  return [...new Set([...required.roles, ...joiningRoles(required, escalations)])]
+}
+
+/** Who is called in by then, and may decide from there on: those on call come first in line, and have no such right. */
+export function joiningRoles(required: Requirement, escalations = MAX_ESCALATIONS): readonly string[] {
+  return ladderOf(required)
     .slice(0, escalations)
     .flatMap(({call, duty}) => (duty === undefined ? [call] : []))
-  return [...new Set([...required.roles, ...joined])]
 }
 
 /** How often somebody is still called in before it ends. */

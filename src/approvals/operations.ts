@@ -1,4 +1,5 @@
 import type {ApprovalAction, Requirement} from './request.ts'
+import {wordsOf} from './risk-words.ts'
 import {applies, type Condition} from './risk.ts'
 
 /** What has to be given with a request. */
@@ -96,9 +97,14 @@ export function lackingEvidence(
   return undefined
 }
 
-/** Whether what fails on its commit keeps it out. */
+/** Whether it leads back to what went well before: by its name alone, which is no proof that it does. */
+export function isWayBack({operation}: Pick<ApprovalAction, 'operation'>): boolean {
+  return wordsOf(operation).join(' ') === 'rollback'
+}
+
+/** Whether what fails on its commit keeps it out: not of a way back, as what fails there by now went well before. */
 export function takesPassingChecks(action: Parameters<typeof rulesFor>[0]): boolean {
-  return rulesFor(action).some(({passingChecks}) => passingChecks)
+  return !isWayBack(action) && rulesFor(action).some(({passingChecks}) => passingChecks)
 }
 
 /** Why a commit can't be shipped to there; undefined: nothing of it fails that has to pass. */

@@ -9,6 +9,27 @@ const CARD_WITHIN_MS = 12_000
 const MOST_COMMITS_ASKED = 15
 const HISTORY = 50
 
+/** How the checks of a commit stand. */
+export interface Checks {
+  readonly verdict: ReleaseCard['checks']
+  /** The names of those that fail. */
+  readonly failing: readonly string[]
+  /** What could not be read, for people. */
+  readonly missing: readonly string[]
+  /** Why not, where looking again may read it. */
+  readonly unread?: Unread
+}
+
+type Unread = Extract<Look<never>, {readonly kind: 'failed' | 'slow-down'}>
+
+/**
+ * What fails. That nothing does is said only once all was read that may be: what our token is not let see stays
+ * unknown, and stands on the card.
+ */
+export function failingIn({failing, unread}: Pick<Checks, 'failing' | 'unread'>): Look<readonly string[]> {
+  return failing.length === 0 && unread ? unread : {kind: 'seen', value: failing}
+}
+
 /** Exactly what would be shipped: this commit, by the workflow's file as it is there. */
 export interface Release {
   readonly sha: string
@@ -21,6 +42,11 @@ export interface ReleaseQuery {
   readonly repository: string
   /** The workflow's file name. */
   readonly workflow: string
+}
+
+interface TargetQuery extends ReleaseQuery {
+  /** Its name. */
+  readonly target: string
 }
 
 export type Releases = ReturnType<typeof createReleases>
@@ -41,22 +67,25 @@ export function createReleases({
     return new Set(targets.filter(each => each.repository === repository).map(({workflow}) => workflow))
   }
 
-  async function lastDeployOf({
+  /** Deploys that went well, newest first; `shared`: the history does not tell which target they went to. */
+  async function goodDeploysOf({
     target,
     repository,
     workflow,
     signal,
-  }: ReleaseQuery & {readonly target: string; readonly signal: AbortSignal}): Promise<
-    RunSummary | 'none' | 'shared' | 'unread'
+  }: TargetQuery & {readonly signal?: AbortSignal | undefined}): Promise<
+    Look<readonly RunSummary[]> | {kind: 'shared'}
   > {
     const shared = targets.some(
       other => other.name !== target && other.repository === repository && other.workflow === workflow,
     )
-    if (shared) return 'shared'
-    const look = await code.recentRuns({repository, workflow, count: HISTORY, signal})
-    if (look.kind !== 'seen') return 'unread'
-    const good = look.value.find(run => run.conclusion === 'success' && !run.event.startsWith('pull_request'))
-    return good ?? 'none'
+    if (shared) return {kind: 'shared'}
+    const look = await code.recentRuns({repository, workflow, count: HISTORY, ...(signal ? {signal} : {})})
+    if (look.kind !== 'seen') return look
+    const good = look.value.filter(
+      run => run.conclusion === 'success' && !run.event.startsWith('pull_request'),
+    )
+    return {kind: 'seen', value: good}
   }
 
   return {
@@ -79,14 +108,38 @@ export function createReleases({
       return file.kind === 'seen' ? {kind: 'seen', value: {sha, workflowSha: file.value.sha}} : file
     },
 
-    /** How the checks of a commit stand, and the names of those that fail. */
-    async checksOf({repository, sha, signal}: Pick<ReleaseQuery, 'repository'> & AtCommit) {
+    /** The commit that a branch, a tag or a commit id stands for now, and what of it fails. */
+    async failingAt({
+      repository,
+      ref,
+    }: Pick<ReleaseQuery, 'repository'> & {readonly ref: string}): Promise<
+      Look<{readonly sha: string; readonly failing: readonly string[]}>
+    > {
+      const commit = await host.commit({repository, ref})
+      if (commit.kind !== 'seen') return commit
+      const {sha} = commit.value
+      const failing = failingIn(await this.checksOf({repository, sha}))
+      return failing.kind === 'seen' ? {kind: 'seen', value: {sha, failing: failing.value}} : failing
+    },
+
+    /** Whether a commit went well at a target before. Where the history does not tell, that is a no. */
+    async wentWell({sha, ...query}: TargetQuery & Pick<AtCommit, 'sha'>): Promise<Look<boolean>> {
+      const look = await goodDeploysOf(query)
+      if (look.kind === 'shared') return {kind: 'seen', value: false}
+      return look.kind === 'seen'
+        ? {kind: 'seen', value: look.value.some(({headSha}) => headSha === sha)}
+        : look
+    },
+
+    /** How the checks of a commit stand. */
+    async checksOf({repository, sha, signal}: Pick<ReleaseQuery, 'repository'> & AtCommit): Promise<Checks> {
       const [runs, checks] = await Promise.all([
         code.runsOf({repository, sha, ...(signal ? {signal} : {})}),
         host.checks({repository, sha, signal}),
       ])
       const seen = <T>(look: Look<T>) => (look.kind === 'seen' ? look.value : undefined)
       const checked = {runs: seen(runs), checks: seen(checks), deploys: deploysOf(repository)}
+      const unread = [runs, checks].find(look => look.kind === 'failed' || look.kind === 'slow-down')
       return {
         verdict: verdictOf(checked),
         failing: failingOf(checked),
@@ -94,6 +147,7 @@ export function createReleases({
           ...(runs.kind === 'seen' ? [] : ['runs of its tests']),
           ...(checks.kind === 'seen' ? [] : ['checks by other apps']),
         ],
+        ...(unread ? {unread} : {}),
       }
     },
 
@@ -103,21 +157,22 @@ export function createReleases({
       repository,
       workflow,
       sha,
-    }: ReleaseQuery & {readonly target: string; readonly sha: string}): Promise<ReleaseCard> {
+    }: TargetQuery & {readonly sha: string}): Promise<ReleaseCard> {
       const signal = AbortSignal.timeout(CARD_WITHIN_MS)
       const missing: string[] = []
-      const [last, head, checks] = await Promise.all([
-        lastDeployOf({target, repository, workflow, signal}),
+      const [deploys, head, checks] = await Promise.all([
+        goodDeploysOf({target, repository, workflow, signal}),
         host.commit({repository, ref: sha, signal}),
         this.checksOf({repository, sha, signal}),
       ])
       missing.push(...checks.missing)
-      if (last === 'shared') missing.push('the last deploy: another target ships through the same workflow')
-      if (last === 'unread') missing.push('the last deploy')
-      const before = typeof last === 'object' ? last : undefined
+      if (deploys.kind === 'shared')
+        missing.push('the last deploy: another target ships through the same workflow')
+      else if (deploys.kind !== 'seen') missing.push('the last deploy')
+      const before = deploys.kind === 'seen' ? deploys.value[0] : undefined
       const compared = before && (await host.compare({repository, base: before.headSha, head: sha, signal}))
       if (compared && compared.kind !== 'seen') missing.push('what changed since the last deploy')
-      if (last === 'none') missing.push('what changed: nothing was deployed there before')
+      if (deploys.kind === 'seen' && !before) missing.push('what changed: nothing was deployed there before')
       const comparison = compared?.kind === 'seen' ? compared.value : undefined
       const newest = (comparison?.commits.toReversed().map(commit => commit.sha) ?? [sha]).slice(
         0,

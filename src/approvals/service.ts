@@ -18,6 +18,7 @@ import {withOnCall} from './business-hours.ts'
 import {
   decide,
   entitledRoles,
+  joiningRoles,
   stillHolds,
   timesOf,
   type ApprovalEvent,
@@ -38,6 +39,7 @@ import type {
   HistoryEntry,
   NewApproval,
   RefusalCode,
+  Requester,
   Requirement,
   Subject,
   Vote,
@@ -127,8 +129,8 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
     if (asked) return asked
     const lacking = lackingEvidence(request.action, rules, waived)
     if (lacking !== undefined) throw new AppError('NOT_PERMITTED', lacking)
-    assertDecidable(takes, requester.person)
     const {required, callAt} = withOnCall(takes, {level, at}, schedule, quietHours)
+    assertDecidable(required, requester)
     const asking: ApprovalState = {
       id: randomUUID(),
       subject: request.subject,
@@ -154,9 +156,10 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
     // Who is on call may be called at once: then asking and calling are one change.
     const called = callAt === at ? decide(asking, {type: 'tick', at}, quietHours) : undefined
     const state: ApprovalState = {...(called?.state ?? asking), version: 1}
+    const askers = askersOf(requester)
     const notCalled = spared(
       takes,
-      holders.filter(({id}) => id !== requester.person),
+      holders.filter(({id}) => !askers.has(id)),
       busy,
     )
     const lines: readonly HistoryLine[] = [
@@ -175,9 +178,10 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
   /** Its message. Whoever may decide stays named in it while it waits, or they would not be called by its first copy. */
   function draw(state: ApprovalState, notCalled: readonly string[] = []): Reply {
     if (state.status !== 'pending') return describeApproval(state)
+    const askers = askersOf(state.requester)
     const mentions = people
       .holding(entitledRoles(state))
-      .filter(({id}) => id !== state.requester.person && !notCalled.includes(id))
+      .filter(({id}) => !askers.has(id) && !notCalled.includes(id))
       .flatMap(({discord}) => discord ?? [])
     return describeApproval(state, {mentions})
   }
@@ -316,12 +320,14 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
     return person ? {...requester, person: person.id} : requester
   }
 
-  /** Throws NOT_PERMITTED when all who may come to decide it can't make it up among them. */
-  function assertDecidable(required: Requirement, requester: string | undefined): void {
-    const holders = people.holding([...required.roles, ...required.escalateTo])
+  /** Throws NOT_PERMITTED when all who may come to decide it, before it ends, can't make it up among them. */
+  function assertDecidable(required: Requirement, requester: Requester): void {
+    const askers = askersOf(requester)
+    const escalateTo = joiningRoles(required)
+    const holders = people.holding([...required.roles, ...escalateTo])
     const lacking = lackingApprovers(
-      required,
-      holders.filter(({id}) => id !== requester),
+      {...required, escalateTo},
+      holders.filter(({id}) => !askers.has(id)),
     )
     if (!lacking) return
     const {what, count} = lacking
@@ -335,7 +341,7 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
   function stillCalled(state: ApprovalState, line: HistoryLine): readonly string[] {
     if (!callsPeople(line)) return []
     const not = new Set([
-      state.requester.person,
+      ...askersOf(state.requester),
       ...state.decisions.map(({principal}) => principal),
       line.actor,
       ...notCalledBy(line),
@@ -439,6 +445,11 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
       while ((await store.forget(SWEEP_AT_ONCE)) === SWEEP_AT_ONCE);
     },
   }
+}
+
+/** The persons who asked, now or before: none of them decides it. */
+function askersOf({person, others = []}: Requester): ReadonlySet<string> {
+  return new Set([person, ...others.map(other => other.person)].flatMap(id => id ?? []))
 }
 
 /** Who may decide, and is not called by a line of the history, since they have enough to decide. */

@@ -73,6 +73,8 @@ export function faultsIn(files: readonly ChangedText[], words: string): readonly
     ...changed.flatMap(({path, before, after}) => [
       ...(after.length > LONGEST_FILE ? [`${path} would be longer than ${LONGEST_FILE / 1000} kB.`] : []),
       ...(after.includes('\0') ? [`${path} would be no text.`] : []),
+      // What stands for bytes that are no UTF-8: writing it back would change all of them.
+      ...(after.includes('\uFFFD') ? [`${path} is no UTF-8 text.`] : []),
       ...(after.split(MASK).length > (before ?? '').split(MASK).length
         ? [`${path} would hold ${MASK}, which stands for what the model was not shown.`]
         : []),

@@ -8,8 +8,8 @@ import {createProposals, type Edit} from '../proposals/proposals.ts'
 import type {ChangesPort, ProposedChange, WrittenChange} from '../sdk/index.ts'
 import {faultsIn, writtenOf, type ChangedText} from './checks.ts'
 
-/** Ours alone; what follows is the change's key. */
-const BRANCH = 'signalbox/feature-'
+/** What our branches begin with, and nobody else's; what follows is the change's key. */
+export const BRANCH = 'signalbox/feature-'
 const WRITERS = {model: 'a language model', rules: 'rules, from what others wrote into a log'} as const
 
 /** One branch and one draft pull request for each key. Any part of it can be done again after a crash. */

@@ -127,12 +127,19 @@ export function createWriter({
       }
 
     const found = await consult({agent: AGENT, task: taskOf(wanted), signal: wanted.signal})
-    const first = asking(wanted, [
-      ...[...texts].map(([path, text]) => ({text, trusted: false, source: `the file ${path}`})),
-      ...found,
-      {text: 'Write the change.', trusted: true},
-    ])
-    const said = await llm.object({...first, schema: answer, signal: wanted.signal})
+    const ask = (looked: readonly Passage[]) =>
+      asking(wanted, [
+        ...[...texts].map(([path, text]) => ({text, trusted: false, source: `the file ${path}`})),
+        ...looked,
+        {text: 'Write the change.', trusted: true},
+      ])
+    let first = ask(found)
+    let said = await llm.object({...first, schema: answer, signal: wanted.signal})
+    if (said.kind === 'over-budget' && found.length > 0) {
+      // What was looked up helps, but the change does not wait for it.
+      first = ask([])
+      said = await llm.object({...first, schema: answer, signal: wanted.signal})
+    }
     let judged = judge(said)
     if (judged.kind === 'faulty') {
       const again: LlmRequest = {

@@ -59,12 +59,16 @@ export function orderIn(wish: string): Order | 'several' | undefined {
   return {verb, about: words.length === 0 ? '' : about, reason: reasons.find(Boolean)?.slice(0, 300)}
 }
 
-/** What of it is meant: all whose names hold every word of it. Where there are none, those that hold some. */
+/**
+ * What of it is meant: all whose names hold every word of it, and all for "" alone. Where there are none, those that hold
+ * some.
+ */
 export function meantBy(
   about: string,
   subjects: readonly Subject[],
 ): {readonly exact: readonly Subject[]; readonly near: readonly Subject[]} {
   const words = wordsIn(about)
+  if (words.length === 0) return {exact: about === '' ? subjects : [], near: []}
   const fits = subjects.map(subject => words.filter(word => isCalled(subject, word)).length)
   const exact = subjects.filter((_, i) => fits[i] === words.length)
   return {exact, near: exact.length > 0 ? [] : subjects.filter((_, i) => (fits[i] ?? 0) > 0)}
@@ -72,7 +76,7 @@ export function meantBy(
 
 /**
  * Which of them an order means. `none`: nothing is called that. `one`: that one, by its name. `some`: it has to be
- * asked, also where they named none and there is one alone.
+ * asked, also where they named none (`it`, `the job`) and there is one alone.
  */
 export function choose(
   {verb, about}: Order,
@@ -83,8 +87,8 @@ export function choose(
   | {readonly kind: 'some'; readonly subjects: readonly Subject[]} {
   const {exact, near} = meantBy(about, subjects)
   const [first, ...others] = exact
-  if (first && about !== '' && (others.length === 0 || NEWEST.test(about)))
-    return {kind: 'one', subject: first}
+  const named = wordsIn(about).some(word => !ANYTHING.has(word))
+  if (first && named && (others.length === 0 || NEWEST.test(about))) return {kind: 'one', subject: first}
   // Something that is over, or somebody else's: the command says so itself.
   const id = idIn(about)
   if (!first && id !== undefined && WHOLE_ID.test(id)) {
@@ -109,7 +113,17 @@ function wordsIn(text: string): readonly string[] {
     .filter(word => word !== '' && !FILLERS.has(word))
 }
 
-const ANYTHING = new Set(['everything', 'all', 'anything', 'job', 'jobs', 'task', 'tasks', 'process'])
+const ANYTHING = new Set([
+  'everything',
+  'all',
+  'anything',
+  'job',
+  'jobs',
+  'task',
+  'tasks',
+  'process',
+  'processes',
+])
 const RUNS = new Set(['run', 'runs', 'workflow', 'workflows', 'plan'])
 const COMMANDS = new Set(['command', 'commands'])
 

@@ -106,11 +106,16 @@ export function nextMove(text: string, reading: Reading, pending: Pending | unde
       : {do: 'vote', decision, request: id, reason}
   // "Stop" alone is an answer where something was asked.
   const names = typeof order === 'object' && order.about !== ''
-  if (pending && (!names || pending.kind === 'words' || isAboutPlan(order, pending))) {
+  if (pending && (!names || isRejection(pending) || isAboutPlan(order, pending))) {
     const answered = answer(text, reading, pending)
     if (answered) return answered
   }
   return typeof order === 'object' ? {do: 'find-subject', order} : fresh(text, reading)
+}
+
+/** Why something is not to be may well begin like an order; why it may go ahead does not. */
+function isRejection(pending: Pending): boolean {
+  return pending.kind === 'words' && pending.decision === 'reject'
 }
 
 function isAboutPlan({verb, about}: Order, {kind}: Pending): boolean {
@@ -125,7 +130,7 @@ function answer(text: string, reading: Reading, pending: Pending): Move | undefi
     return pending.kind === 'plan' ? {do: 'cancel-plan', draft: pending.draft} : {do: 'drop'}
   switch (pending.kind) {
     case 'which':
-      return reading.id === undefined
+      return reading.id === undefined || isQuestion(text, reading) || HESITATES.test(reading.wish)
         ? undefined
         : {
             do: 'vote',
@@ -142,14 +147,24 @@ function answer(text: string, reading: Reading, pending: Pending): Move | undefi
             reason: pending.reason ?? undefined,
           }
         : undefined
-    case 'words':
-      return isAside(reading)
-        ? undefined
-        : {do: 'vote', decision: pending.decision, request: pending.ballot, reason: text.trim()}
+    case 'words': {
+      const {decision, ballot} = pending
+      if (isAside(reading)) return undefined
+      if (decision === 'approve') {
+        if (isQuestion(text, reading) || reading.order !== undefined) return undefined
+        if (HESITATES.test(reading.wish)) return {do: 'ask', question: NO_REASON_YET, pending}
+      }
+      return {do: 'vote', decision, request: ballot, reason: text.trim()}
+    }
     case 'order': {
-      // "The run" names one; "run the tests" asks for something else.
-      if (isTask(reading) && !/^(?:the|that|this|my|our|one)\b/i.test(text.trim())) return undefined
       const {verb, subjects, reason} = pending
+      // "The run" names one; "run the tests" asks for something else.
+      const mayName = /^(?:the|that|this|my|our|one)\b/i.test(text.trim())
+      if (isQuestion(text, reading))
+        return mayName
+          ? {do: 'ask', question: `Say its id to ${verb} it, or no to leave it as it is.`, pending}
+          : undefined
+      if (isTask(reading) && !mayName) return undefined
       const {exact} = agrees(text) || repeats(text, pending) ? {exact: subjects} : meantBy(text, subjects)
       const [subject, ...others] = exact
       return subject && others.length === 0
@@ -210,6 +225,17 @@ function fresh(text: string, reading: Reading): Move {
     case 'general_query':
       return {do: 'talk'}
   }
+}
+
+/** Whoever begins so gives no reason to go ahead. */
+const HESITATES = /^(?:wait|hold|not?|nope|nah|never|don'?t|do not|stop)\b/i
+const NO_REASON_YET =
+  'Nothing is approved yet. Say why it should go ahead, beginning with the reason, or say no to leave it.'
+
+/** Asks something, and so answers nothing. The id of a run alone names it. */
+function isQuestion(text: string, {intent, run}: Reading): boolean {
+  const said = text.trim()
+  return said.endsWith('?') || ((intent === 'status_query' || intent === 'general_query') && said !== run)
 }
 
 /** A question beside the matter: answered, and what was asked goes on waiting. */

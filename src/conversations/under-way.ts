@@ -35,11 +35,12 @@ export async function subjectsOf(
           words: `${command === 'deploy-client' ? 'deploy' : command} ${named} ${environment} ${requester}`,
         }
       }),
-    ...fitting.map(({id, workflow, words}): Subject => ({
+    ...fitting.map(({id, workflow, words, state}): Subject => ({
       kind: 'run',
       id,
       title: `${workflow} · ${words}`,
-      words: `${workflow} ${words}`,
+      // The step it is at is part of it; what it waits for is something else.
+      words: state === 'running' ? `${workflow} ${words}` : workflow,
     })),
   ]
 }

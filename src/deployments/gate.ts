@@ -3,9 +3,10 @@ import type {Guard, GuardVerdict} from '../access/guard.ts'
 import type {People} from '../access/people.ts'
 import type {Approvals} from '../approvals/approvals.ts'
 import {keptOut, takesPassingChecks} from '../approvals/operations.ts'
-import type {Release, Releases} from '../approvals/releases.ts'
+import {failingIn, type Release, type Releases} from '../approvals/releases.ts'
 import {requesterOf} from '../approvals/requester.ts'
 import type {ApprovalRequest, Bound, ReleaseCard, Requester, Risk} from '../approvals/request.ts'
+import type {Look} from '../integrations/github/code-host.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {AppError, toError} from '../kernel/errors.ts'
 import {canonicalJson} from '../kernel/json.ts'
@@ -72,7 +73,7 @@ export function createDeploymentGate(options: DeploymentGateOptions) {
   }
 
   /** What the look at a ref came to, where that was not a release. */
-  function unread(look: Exclude<Awaited<ReturnType<Releases['at']>>, {kind: 'seen'}>): DeploymentEvent {
+  function unread(look: Exclude<Look<unknown>, {kind: 'seen'}>): DeploymentEvent {
     const at = clock()
     switch (look.kind) {
       case 'slow-down':
@@ -198,7 +199,9 @@ export function createDeploymentGate(options: DeploymentGateOptions) {
       const {sha} = release
       const deploy = {operation: 'deploy', environment}
       if (takesPassingChecks(deploy)) {
-        const reason = keptOut(deploy, {sha, failing: (await releases.checksOf({repository, sha})).failing})
+        const failing = failingIn(await releases.checksOf({repository, sha}))
+        if (failing.kind !== 'seen') return unread(failing)
+        const reason = keptOut(deploy, {sha, failing: failing.value})
         if (reason !== undefined) return {type: 'gate-closed', at: clock(), reason}
       }
       if (!isCommit(ref, sha)) return {release}

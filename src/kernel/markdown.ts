@@ -33,6 +33,9 @@ export function link(label: string, url: string): string {
   return `[${plain(label, 80)}](<${url.replace(/[<>\s]/g, encodeURIComponent)}>)`
 }
 
+/** Of the mark of a cut, `…`. */
+const MARK_BYTES = 3
+
 /** Discord shows it in each reader's own zone: `R` relative, `t` time of day, `f` date and time. */
 export function timestamp(ms: number, style: 'R' | 't' | 'f' = 'R'): string {
   return `<t:${Math.floor(ms / 1000)}:${style}>`
@@ -42,4 +45,11 @@ export function timestamp(ms: number, style: 'R' | 't' | 'f' = 'R'): string {
 export function ellipsis(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text
   return `${text.slice(0, maxLength - 1).replace(/[\ud800-\udbff]$/, '')}…`
+}
+
+/** At most so many bytes of UTF-8, never half a character, the cut marked: what a model's budget counts. */
+export function ellipsisBytes(text: string, most: number): string {
+  if (Buffer.byteLength(text) <= most) return text
+  const {read} = new TextEncoder().encodeInto(text, new Uint8Array(Math.max(0, most - MARK_BYTES)))
+  return `${text.slice(0, read)}…`
 }

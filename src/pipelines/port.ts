@@ -37,9 +37,11 @@ export interface ConfiguredTarget extends TargetSummary {
 
 /** A target that is about to be shipped to. */
 export interface Shipment {
-  readonly target: Pick<TargetSummary, 'name' | 'repository' | 'environment'>
+  readonly target: Pick<TargetSummary, 'name' | 'repository' | 'workflow' | 'environment'>
   /** Undefined: whatever the branch or tag holds by then. */
   readonly sha: string | undefined
+  /** The branch or tag where the workflow is started. */
+  readonly ref: string
   /** Undefined: no run asks for it. */
   readonly step: RunStep | undefined
 }
@@ -141,8 +143,8 @@ export function createPipelines({
     tag: async change => refs().tag(change),
 
     async dispatch(request) {
-      const {sha, step} = request
-      for (const target of targetsShipped(targets, request)) await permit({target, sha, step})
+      const {sha, ref, step} = request
+      for (const target of targetsShipped(targets, request)) await permit({target, sha, ref, step})
       return following().dispatch(request)
     },
     find: async request => following().find(request),

@@ -3,7 +3,7 @@ import type {Llm, LlmRequest} from '../integrations/llm/llm.ts'
 import type {PlanningRequest} from '../sdk/index.ts'
 import {MOST_TASKS} from './build.ts'
 import {DOCUMENTS, ENVIRONMENTS, factsIn, type Facts, type KnownNames} from './facts.ts'
-import {readTasks, TASK_KINDS, WEIGHTY, type Task, type TaskKind} from './tasks.ts'
+import {readTasks, TASK_KINDS, WEIGHTY, wishesIn, type Task, type TaskKind} from './tasks.ts'
 
 const answerShape = z.object({
   tasks: z
@@ -108,7 +108,11 @@ export function faultsOf(
   },
 ): readonly string[] {
   const asked = new Set<TaskKind>(readTasks(description, known, facts).map(({kind}) => kind))
-  const named: Facts = {...facts, ...factsIn(description, known)}
+  const {wanted, unwanted} = wishesIn(description)
+  const named: Facts = {...facts, ...factsIn(wanted, known)}
+  const names = (text: string, name: string) =>
+    factsIn(text, {targets: known.targets.filter(one => one.name === name), repositories: []}).target !==
+    undefined
   if (tasks.length === 0) return ['tasks: is empty, and there is something to do']
   return tasks.flatMap((task, place) => {
     const {kind, after, pull_request: pull, repository, target, environment} = task
@@ -126,6 +130,9 @@ export function faultsOf(
         : []),
       ...(target !== undefined && !known.targets.some(({name}) => name === target)
         ? [`${at}.target: there are ${known.targets.map(({name}) => name).join(', ')}`]
+        : []),
+      ...(target !== undefined && WEIGHTY.has(kind) && names(unwanted, target) && !names(wanted, target)
+        ? [`${at}.target: the request says not ${target}`]
         : []),
       ...(environment !== undefined && WEIGHTY.has(kind) && named.environment !== environment
         ? [`${at}.environment: the request does not name ${environment}`]

@@ -191,7 +191,7 @@ const HEADS: readonly Recognition[] = [
 const EXCEPTS = /\b(?:not|never|except|anything but)\b|n't\b/i
 /** A clause that says what is not wanted. */
 const UNWANTED =
-  /^(?:do not|don'?t|never(?: mind)?|not|no|no need (?:to|for)|forget(?: about)?|instead of|rather than|without|leave out)\b/
+  /^(?:(?:(?:i|we) )?(?:do not|don'?t) (?:want|need|wish)|do not|don'?t|never(?: mind)?|not|no|no need (?:to|for)|forget(?: about)?|instead of|rather than|without|except|excluding|leave (?:out|.{1,40} (?:alone|untouched)))\b/
 
 /** What a clause says that is or has been done, as conditions do: `the tests pass`, `it is reviewed`. */
 const STATEMENTS: readonly Recognition[] = [
@@ -248,14 +248,14 @@ const PRECEDES: Readonly<Partial<Record<TaskKind, ReadonlySet<TaskKind>>>> = {
 /**
  * The tasks that a description asks for, in an order in which each comes after those it waits for; empty where nothing
  * in it is known here. A clause that says nothing by itself belongs to the one before it. What stands in quotes is what
- * somebody called something, and asks for nothing. `given` is known where the description does not say it.
+ * somebody called something, and asks for nothing. `given` is known where the description does not say it. Empty also
+ * where something weighty is wanted and all that is said of its place is where not.
  */
 export function readTasks(description: string, known: KnownNames, given: Facts = {}): readonly Task[] {
-  const text = withoutSlips(description)
-  const clauses = clausesOf(text, bare => headOf(HEADS, bare) !== undefined)
-  // Where something is not wanted is no place for what is.
-  const wanted = clauses.filter(clause => !isUnwanted(clause)).map(clause => clause.text)
-  const {target = given.target, environment = given.environment} = factsIn(wanted.join(' '), known)
+  const text = textOf(description)
+  const clauses = clausesIn(text)
+  const {wanted, unwanted} = sidesOf(clauses)
+  const {target = given.target, environment = given.environment} = factsIn(wanted, known)
   const everywhere = {...given, ...factsIn(text, known), target, environment}
   const tasks: Task[] = []
   /** Places of the tasks of the stage under way, and of the one before it. */
@@ -265,13 +265,13 @@ export function readTasks(description: string, known: KnownNames, given: Facts =
 
   for (const clause of clauses) {
     const last = tasks.at(-1)
-    const unwanted = isUnwanted(clause)
-    const kind = unwanted ? undefined : kindOf(impersonal(clause, known), last?.kind)
+    const left = isUnwanted(clause)
+    const kind = left ? undefined : kindOf(impersonal(clause, known), last?.kind)
     // "Ship it, but not to production" leaves open what is meant: nobody guesses that.
     if (kind !== undefined && WEIGHTY.has(kind) && EXCEPTS.test(clause.bare)) return []
     if (kind === undefined) {
       // What should be left alone is for whoever writes to know; nobody else could do anything about it.
-      if (unwanted && !(last && WRITES.has(last.kind))) continue
+      if (left && !(last && WRITES.has(last.kind))) continue
       if (last) tasks[tasks.length - 1] = extended(last, clause, known)
       else stray = `${stray} ${clause.text}`.trim()
       continue
@@ -299,7 +299,34 @@ export function readTasks(description: string, known: KnownNames, given: Facts =
     tasks.push({kind, words, facts, after, ...(unheard === undefined ? {} : {unheard})})
     stage.push(tasks.length - 1)
   }
+  const excepted = factsIn(unwanted, known)
+  const open =
+    (environment === undefined && excepted.environment !== undefined) ||
+    (target === undefined && excepted.target !== undefined)
+  if (open && tasks.some(({kind}) => WEIGHTY.has(kind))) return []
   return withReviews(tasks.map(task => ({...task, facts: inherited(task, everywhere, tasks)})))
+}
+
+/** What a description says is wanted, and what it says is not: where something is not wanted is no place for what is. */
+export function wishesIn(description: string): {readonly wanted: string; readonly unwanted: string} {
+  return sidesOf(clausesIn(textOf(description)))
+}
+
+/** As it was meant to be typed. */
+function textOf(description: string): string {
+  return withoutSlips(description.replace(/(?<=\p{L})’(?=\p{L})/gu, "'"))
+}
+
+function clausesIn(text: string): readonly Clause[] {
+  return clausesOf(text, bare => headOf(HEADS, bare) !== undefined)
+}
+
+function sidesOf(clauses: readonly Clause[]): {readonly wanted: string; readonly unwanted: string} {
+  const join = (some: readonly Clause[]) => some.map(({text}) => text).join(' ')
+  return {
+    wanted: join(clauses.filter(clause => !isUnwanted(clause))),
+    unwanted: join(clauses.filter(isUnwanted)),
+  }
 }
 
 function isUnwanted({bare, states}: Clause): boolean {

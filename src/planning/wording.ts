@@ -76,32 +76,39 @@ const PARTICIPLES: Readonly<Record<string, string>> = {
   set: 'set',
   shipped: 'ship',
   tested: 'test',
+  touched: 'touch',
   triaged: 'triage',
   updated: 'update',
   upgraded: 'upgrade',
   written: 'write',
 }
-const DONE = `(${Object.keys(PARTICIPLES)
+const DONE = `(?<participle>${Object.keys(PARTICIPLES)
   .sort((a, b) => b.length - a.length)
-  .join('|')})\\b(.*)$`
-const THING = '(.{1,80}?)'
+  .join('|')})\\b(?<rest>.*)$`
+const THING = '(?<thing>.{1,80}?)'
 const HAVE_DONE = new RegExp(`^(?:have|get|see) ${THING} ${DONE}`, 'is')
 const TO_BE_DONE = new RegExp(
-  `^${THING} (?:should|must|shall|needs?(?: to)?|(?:has|have|ought) to|(?:is|are) to|to)(?: [a-z]+){0,3}? (?:be|get)(?: [a-z]+){0,2}? ${DONE}`,
+  `^${THING} (?<modal>(?:(?:should|must|shall|needs?)(?:n't)?(?: to)?|can(?:not| not|'t)|may not|(?:has|have|ought) to|(?:is|are)(?:n't| not)? to|to)(?: [a-z]+){0,3}? (?:be|get)(?: [a-z]+){0,2}?) ${DONE}`,
   'is',
 )
-const IS_DONE = new RegExp(`^${THING} (?:is|are|gets?|will be)(?: [a-z]+){0,2}? ${DONE}`, 'is')
+const IS_DONE = new RegExp(
+  `^${THING} (?<modal>(?:(?:is|are)(?:n't)?|gets?|(?:will(?: not)?|won't) be)(?: [a-z]+){0,2}?) ${DONE}`,
+  'is',
+)
+const NEGATED = /\b(?:not|cannot|never|no longer)\b|n't\b/i
 const LET_RUN = /^let (.{1,80}?) (run|rerun|pass through)\b(.*)$/is
 
 /**
- * "X should be deployed", "have X deployed" and "let X run" as whoever is told to do it would hear it: "deploy X".
+ * "X should be deployed", "have X deployed" and "let X run" as whoever is told to do it would hear it: "deploy X"; what
+ * should not be done, as "do not deploy X".
  * `wished`: it is what somebody wants, so that "X is deployed" is no statement of how things are.
  */
 export function inActiveVoice(said: string, wished: boolean): string {
   const done = HAVE_DONE.exec(said) ?? TO_BE_DONE.exec(said) ?? (wished ? IS_DONE.exec(said) : null)
   if (done) {
-    const [, thing = '', participle = '', rest = ''] = done
-    return `${PARTICIPLES[participle.toLowerCase()] ?? participle} ${thing}${rest}`
+    const {modal = '', thing = '', participle = '', rest = ''} = done.groups ?? {}
+    const told = `${PARTICIPLES[participle.toLowerCase()] ?? participle} ${thing}${rest}`
+    return NEGATED.test(modal) ? `do not ${told}` : told
   }
   const [let_, thing, verb, rest] = LET_RUN.exec(said) ?? []
   return let_ === undefined ? said : `${verb ?? ''} ${thing ?? ''}${rest ?? ''}`

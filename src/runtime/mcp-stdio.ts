@@ -1,8 +1,12 @@
-import {StreamableHTTPClientTransport} from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import {
+  StreamableHTTPClientTransport,
+  StreamableHTTPError,
+} from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import {StdioServerTransport} from '@modelcontextprotocol/sdk/server/stdio.js'
 import {isJSONRPCRequest, type JSONRPCMessage} from '@modelcontextprotocol/sdk/types.js'
 import {once} from 'node:events'
 import type {Readable, Writable} from 'node:stream'
+import {setTimeout as sleep} from 'node:timers/promises'
 import {toError} from '../kernel/errors.ts'
 import {vendorAddress} from '../platform/config/environment.ts'
 import {ConfigError} from '../platform/config/faults.ts'
@@ -12,6 +16,10 @@ const DEFAULT_URL = 'http://127.0.0.1:8009'
 const TOKEN = 'SIGNALBOX_TOKEN'
 /** Of JSON-RPC: for what the server defines itself. */
 const NOT_DELIVERED = -32_000
+/** A line break inside would end up in the HTTP client's complaint, token and all. */
+const TOKEN_SHAPE = /^[\x21-\x7e]+$/
+/** For the answers to what was asked last, once nothing more is asked. */
+const LAST_ANSWERS_MS = 30_000
 
 /** Where a local client finds the bot, and as whom it speaks. */
 export interface BotAccess {
@@ -34,6 +42,9 @@ export function botAccess(env: Variables, readText: ReadText): BotAccess {
     ...(token === undefined && faults.length === 0
       ? [{path: TOKEN, message: `${TOKEN} is missing: /link account:api gives you a token of your own.`}]
       : []),
+    ...(token === undefined || TOKEN_SHAPE.test(token)
+      ? []
+      : [{path: TOKEN, message: `${TOKEN} must be one word, without spaces or line breaks.`}]),
   ]
   if (!url.success || token === undefined || all.length > 0) throw new ConfigError(all)
   return {url: url.data, token}
@@ -41,7 +52,8 @@ export function botAccess(env: Variables, readText: ReadText): BotAccess {
 
 /**
  * Puts the bot's MCP server behind stdin and stdout, for clients that start programs. It hands messages on and knows
- * nothing: what may be done is decided by the bot, for whoever the token names. Ends when its input does.
+ * nothing: what may be done is decided by the bot, for whoever the token names. Ends when its input does and what was
+ * asked is answered, which is waited for half a minute.
  */
 export async function bridgeMcp({
   access: {url, token},
@@ -63,16 +75,28 @@ export async function bridgeMcp({
       await bot.send(message)
     } catch (error) {
       if (!isJSONRPCRequest(message)) return
-      const told = `Signalbox did not take it: ${toError(error).message}`
+      const what = wasRefused(error) ? 'Signalbox did not take it' : 'Nobody knows whether Signalbox took it'
+      const told = `${what}: ${toError(error).message}`
       await local.send({jsonrpc: '2.0', id: message.id, error: {code: NOT_DELIVERED, message: told}})
     }
   }
 
+  const underWay = new Set<Promise<void>>()
   bot.onmessage = message => void local.send(message)
-  local.onmessage = message => void handOn(message)
+  local.onmessage = message => {
+    const one = handOn(message).finally(() => underWay.delete(one))
+    underWay.add(one)
+  }
   const ended = once(input, 'end')
   await bot.start()
   await local.start()
   await ended
+  await Promise.race([Promise.all(underWay), sleep(LAST_ANSWERS_MS, undefined, {ref: false})])
   await Promise.all([local.close(), bot.close()])
+}
+
+/** By the bot, or by nobody being there to take it. */
+function wasRefused(error: unknown): boolean {
+  if (error instanceof StreamableHTTPError) return error.code !== undefined && error.code < 500
+  return (toError(error).cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED'
 }

@@ -85,6 +85,7 @@ export function openRuns({
       people,
       askers: followerStore,
       guard,
+      releases,
       takesApproval,
       clock,
     }),

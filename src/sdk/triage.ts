@@ -8,7 +8,7 @@ export interface ProposedFix {
   readonly steps: readonly string[]
   /** A unified diff, against the commit that failed. */
   readonly diff?: string | undefined
-  /** The file as that diff leaves it. */
+  /** The file as that diff leaves it; none where only people may change it. */
   readonly file?: {readonly path: string; readonly text: string} | undefined
   /** How to see that it helped. */
   readonly test: string

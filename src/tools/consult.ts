@@ -2,7 +2,7 @@ import {z} from 'zod'
 import type {Llm, Passage} from '../integrations/llm/llm.ts'
 import {AppError} from '../kernel/errors.ts'
 import {canonicalJson} from '../kernel/json.ts'
-import {ellipsis} from '../kernel/markdown.ts'
+import {ellipsisBytes} from '../kernel/markdown.ts'
 import type {Tool, ToolsPort} from '../sdk/tools.ts'
 import {manifestOf} from './disclosure.ts'
 import type {ToolMetrics} from './metrics.ts'
@@ -10,10 +10,12 @@ import type {ToolMetrics} from './metrics.ts'
 const MOST_ROUNDS = 3
 const MOST_CALLS = 6
 const WITHIN_MS = 60_000
-/** A model reads all of it besides what it works on: together it must fit into one call's budget. */
-const MANIFEST_CHARS = 12_000
-const ANSWER_CHARS = 3_000
-const FOUND_CHARS = 6_000
+/** A model reads all of it besides what it works on: together it must fit into one call's budget, which counts bytes. */
+const MANIFEST_BYTES = 12_000
+const ANSWER_BYTES = 3_000
+const FOUND_BYTES = 6_000
+/** What is shorter than this tells nothing. */
+const LEAST_BYTES = 100
 
 /** What an agent is about to do, and who does it. */
 export interface Consultation {
@@ -83,7 +85,7 @@ export function createConsult({
       if (known.size === 0) return
       metrics.disclosed(choice.stats)
       const made = new Set<string>()
-      let left = FOUND_CHARS
+      let left = FOUND_BYTES
       for (let round = 0; round < MOST_ROUNDS; round++) {
         const answer = await llm.object({
           purpose: 'tools',
@@ -100,10 +102,10 @@ export function createConsult({
           const heard = await one(call)
           if (heard === undefined) continue
           made.add(keyOf(call))
-          const text = ellipsis(heard.text, Math.min(left, ANSWER_CHARS))
+          const text = ellipsisBytes(heard.text, Math.min(left, ANSWER_BYTES))
           into.push({...heard, text})
-          left -= text.length
-          if (made.size === MOST_CALLS || left <= 0) return
+          left -= Buffer.byteLength(text)
+          if (made.size === MOST_CALLS || left < LEAST_BYTES) return
         }
       }
 
@@ -145,9 +147,9 @@ export function createConsult({
 
 /** As many of them as a model has room to read about, the most important first. */
 function fitting<T extends Tool>(tools: readonly T[]): readonly T[] {
-  let left = MANIFEST_CHARS
+  let left = MANIFEST_BYTES
   return tools.filter(tool => {
-    const size = JSON.stringify(manifestOf(tool)).length
+    const size = Buffer.byteLength(JSON.stringify(manifestOf(tool)))
     if (size > left) return false
     left -= size
     return true

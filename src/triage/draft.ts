@@ -1,4 +1,5 @@
 import {createHash} from 'node:crypto'
+import {BRANCH} from '../changes/propose.ts'
 import {valueOf} from '../integrations/github/look.ts'
 import type {RepositoryHost} from '../integrations/github/repository-host.ts'
 import type {Clock} from '../kernel/clock.ts'
@@ -18,16 +19,34 @@ export function createDraft({
   readonly changes: Pick<ChangesPort, 'proposed' | 'check' | 'propose'>
   readonly clock: Clock
 }): TriagePort['draft'] {
-  async function branchOf({repository, sha}: TriageReport, signal: AbortSignal): Promise<string | undefined> {
+  /** The pull request's own where it was asked about, else the default one, else any: never one that a try of ours left. */
+  async function branchOf(
+    {repository, sha, pull}: TriageReport,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
     const missing = `${repository} shows no commit ${sha}.`
-    const ending = valueOf(await host().branchesAt({repository, sha, signal}), missing, clock)
+    const all = valueOf(await host().branchesAt({repository, sha, signal}), missing, clock)
+    const ending = all.filter(name => !name.startsWith(BRANCH))
+    if (pull !== undefined) {
+      const {headRef} = valueOf(
+        await host().pullRequest({repository, number: pull, signal}),
+        `${repository} has no pull request #${pull}.`,
+        clock,
+      )
+      if (all.includes(headRef)) return headRef
+    }
     const {defaultBranch} = valueOf(await host().repository({repository, signal}), missing, clock)
-    return ending.includes(defaultBranch) ? defaultBranch : [...ending].sort()[0]
+    return ending.includes(defaultBranch) ? defaultBranch : ending.sort()[0]
   }
 
   return async (report, signal) => {
     const {repository, about, sha, fix} = report
-    if (!fix?.file) return nothing('There is no patch to open: what is proposed is for people to do.')
+    if (!fix?.file)
+      return nothing(
+        fix?.diff === undefined
+          ? 'There is no patch to open: what is proposed is for people to do.'
+          : 'The patch is not opened as a draft: what it changes is changed by people alone.',
+      )
     const base = await branchOf(report, signal)
     if (base === undefined)
       return nothing(

@@ -1,3 +1,4 @@
+import {refusePath} from '../changes/checks.ts'
 import type {ProposedFix} from '../sdk/index.ts'
 import type {Failure} from './failure.ts'
 import {appended, replacedWord, type Patch} from './patch.ts'
@@ -224,8 +225,9 @@ function meantWord({file, line, meant}: Failure, sources: Sources): ProposedFix 
       }
 }
 
+/** Without the file where only people may change it: nobody is offered a draft that would be refused. */
 function patchOf(path: string, {diff, text}: Patch): Pick<ProposedFix, 'diff' | 'file'> {
-  return {diff, file: {path, text}}
+  return refusePath(path) === undefined ? {diff, file: {path, text}} : {diff}
 }
 
 function lookAt({kind, file, line, subject}: Failure): ProposedFix {

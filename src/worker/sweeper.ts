@@ -12,7 +12,7 @@ export interface Sweep {
 /**
  * Runs each sweep now and then, never twice at once, until closed; a sweep that fails is logged and comes again. Nearly
  * always nothing is to be done, so those of one rhythm wake together, and what they wait for is one question to the
- * database.
+ * database; where that has no answer, all of them look for themselves.
  */
 export function startSweeper({
   sweeps,
@@ -54,8 +54,14 @@ export function startSweeper({
     let asking = false
 
     async function runDue(): Promise<void> {
-      const {rows} = await db.query<{due: readonly boolean[]}>(question)
-      waiting.filter((_, i) => rows[0]?.due[i]).forEach(run)
+      try {
+        const {rows} = await db.query<{due: readonly boolean[]}>(question)
+        waiting.filter((_, i) => rows[0]?.due[i]).forEach(run)
+      } catch (error) {
+        // One table that can't be read keeps nobody else waiting.
+        log.warn({err: error, sweep: question.name}, 'sweeps run unasked')
+        waiting.forEach(run)
+      }
     }
 
     return setInterval(() => {

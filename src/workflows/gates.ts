@@ -1,12 +1,11 @@
 import {createHash} from 'node:crypto'
-import {setTimeout as sleep} from 'node:timers/promises'
 import type {Pool} from 'pg'
 import {z} from 'zod'
 import type {Guard} from '../access/guard.ts'
 import type {People} from '../access/people.ts'
 import type {Approvals} from '../approvals/approvals.ts'
 import {keptOut, takesPassingChecks, type Evidence} from '../approvals/operations.ts'
-import type {Releases} from '../approvals/releases.ts'
+import {failingIn, type Releases} from '../approvals/releases.ts'
 import type {
   ApprovalAction,
   ApprovalRequest,
@@ -18,8 +17,7 @@ import type {
 } from '../approvals/request.ts'
 import {requesterOf} from '../approvals/requester.ts'
 import {assess} from '../approvals/risk.ts'
-import type {Look} from '../integrations/github/code-host.ts'
-import {valueOf} from '../integrations/github/look.ts'
+import {valueInTime} from '../integrations/github/look.ts'
 import type {RepositoryHost} from '../integrations/github/repository-host.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {AppError, toError} from '../kernel/errors.ts'
@@ -86,9 +84,7 @@ interface Verdict {
   readonly reason?: string | undefined
 }
 
-const TRIES = 3
 const MOST_EVIDENCE = 200
-const AGAIN_MS = 1000
 
 export type Gates = ReturnType<typeof createGates>
 
@@ -122,15 +118,6 @@ export function createGates(options: GatesOptions) {
     return step?.status === 'waiting' && approvalSignal(path, step.attempt) === signal
   }
 
-  async function seen<T>(read: () => Promise<Look<T>>, missing: string): Promise<T> {
-    for (let tries = 1; ; tries++) {
-      const look = await read()
-      if ((look.kind !== 'failed' && look.kind !== 'slow-down') || tries === TRIES)
-        return valueOf(look, missing, clock)
-      await sleep(AGAIN_MS)
-    }
-  }
-
   function hosts() {
     if (github) return github
     throw new AppError('NOT_CONFIGURED', 'GitHub is not set up here. An operator must set GITHUB_TOKEN.')
@@ -138,12 +125,12 @@ export function createGates(options: GatesOptions) {
 
   async function pullAt(repository: string, number: number): Promise<string> {
     const missing = `${repository} has no pull request #${number}.`
-    const pull = await seen(() => hosts().host.pullRequest({repository, number}), missing)
+    const pull = await valueInTime(() => hosts().host.pullRequest({repository, number}), missing, clock)
     return `${repository}#${number}@${pull.headSha}`
   }
 
   async function workflowAt(repository: string, workflow: string, sha: string): Promise<string> {
-    const release = await seen(() => hosts().releases.at({repository, workflow, ref: sha}), '')
+    const release = await valueInTime(() => hosts().releases.at({repository, workflow, ref: sha}), '', clock)
     return `${workflow}@${release.workflowSha}`
   }
 
@@ -187,7 +174,9 @@ export function createGates(options: GatesOptions) {
   async function failingNow({action}: ApprovalRequest): Promise<string | undefined> {
     const {repository, sha} = action
     if (repository === undefined || sha === undefined || !takesPassingChecks(action)) return undefined
-    return keptOut(action, {sha, failing: (await hosts().releases.checksOf({repository, sha})).failing})
+    const {releases} = hosts()
+    const look = async () => failingIn(await releases.checksOf({repository, sha}))
+    return keptOut(action, {sha, failing: await valueInTime(look, '', clock)})
   }
 
   function targetIn({details}: Question): GateTarget | undefined {
@@ -221,8 +210,6 @@ export function createGates(options: GatesOptions) {
       target && sha !== undefined
         ? await hosts().releases.card({...target, target: target.name, sha})
         : undefined
-    const reason = sha === undefined ? undefined : keptOut(what, {sha, failing: card?.failing ?? []})
-    if (reason !== undefined) throw new AppError('NOT_PERMITTED', reason)
     const run = await workflows().get(subject.run)
     return {
       subject,
@@ -239,7 +226,7 @@ export function createGates(options: GatesOptions) {
     }
   }
 
-  /** Asks, unless nobody has to be asked, or broken glass or a freeze says what comes of it. */
+  /** Asks, unless nobody has to be asked, or broken glass, a freeze or failing checks say what comes of it: in this order. */
   async function ask(gate: GateSubject, asked: Question): Promise<Verdict | undefined> {
     const request = await newRequest(gate, asked)
     if (!takesApproval(request.risk)) return NOT_NEEDED
@@ -257,6 +244,13 @@ export function createGates(options: GatesOptions) {
         const until = new Date(met.until).toISOString().slice(0, 16).replace('T', ' ')
         return {approved: false, by: 'a freeze', reason: `Frozen until ${until} UTC: ${met.reason}.`}
       }
+      const {
+        action: {sha},
+        card,
+      } = request
+      const reason =
+        sha === undefined ? undefined : keptOut(request.action, {sha, failing: card?.failing ?? []})
+      if (reason !== undefined) return {approved: false, by: 'Signalbox', reason}
       return (await approvals.ask(db, request)) ? undefined : NOT_NEEDED
     })
   }

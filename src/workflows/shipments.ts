@@ -1,10 +1,13 @@
 import type {Pool} from 'pg'
 import type {Guard} from '../access/guard.ts'
 import type {People} from '../access/people.ts'
+import {isWayBack, keptOut, takesPassingChecks} from '../approvals/operations.ts'
+import type {Releases} from '../approvals/releases.ts'
 import type {ApprovalRequest, Risk} from '../approvals/request.ts'
 import {requesterOf} from '../approvals/requester.ts'
 import {operationsOf} from '../approvals/risk-words.ts'
 import {assess} from '../approvals/risk.ts'
+import {valueInTime} from '../integrations/github/look.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {AppError} from '../kernel/errors.ts'
 import type {Shipment} from '../pipelines/port.ts'
@@ -22,6 +25,8 @@ export interface ShipmentsOptions {
   readonly people: Pick<People, 'personOf'>
   readonly askers: Pick<FollowerStore, 'askersOf'>
   readonly guard: Pick<Guard, 'pass'>
+  /** Without GitHub nothing is shipped to where checks have to pass. */
+  readonly releases: Pick<Releases, 'failingAt' | 'wentWell'> | undefined
   /** Whether a risk takes anybody's approval. */
   readonly takesApproval: (risk: Risk) => boolean
   readonly clock: Clock
@@ -29,15 +34,34 @@ export interface ShipmentsOptions {
 
 /**
  * The last look before a run ships to a guarded target, whatever its workflow looks like: an approval that a gate of
- * this very run asked for and used must cover it, or the glass of its requester be broken, and no freeze be on. A
- * step's compensation may ship to where that step was permitted to. Throws NOT_PERMITTED, with what to do.
+ * this very run asked for and used must cover it, or the glass of its requester be broken, and no freeze be on. What
+ * fails on the commit keeps it out under an approval, too, unless that is one of a way back and the commit went well
+ * there before. A step's compensation may ship to where that step was permitted to. Throws NOT_PERMITTED, with what to
+ * do, and what valueOf throws for what GitHub does not tell.
  */
 export function createShipments(options: ShipmentsOptions): (shipment: Shipment) => Promise<void> {
-  const {pool, store, approvals, people, askers, guard, takesApproval, clock} = options
+  const {pool, store, approvals, people, askers, guard, releases, takesApproval, clock} = options
 
   async function requesterOfRun(run: string): Promise<string | undefined> {
     const [last] = await askers.askersOf(run)
     return last && (await requesterOf(people, last.actor)).person
+  }
+
+  /** Throws NOT_PERMITTED for what fails on the commit that would be shipped. */
+  async function assertPassing({target, sha, ref}: Shipment, covering: ApprovalRequest): Promise<void> {
+    const {name, repository, workflow, environment} = target
+    const deploy = {operation: 'deploy', environment}
+    if (!takesPassingChecks(deploy)) return
+    if (!releases)
+      throw new AppError('NOT_CONFIGURED', 'GitHub is not set up here. An operator must set GITHUB_TOKEN.')
+    const missing = `${repository} has no ${sha ?? ref}, or our token can’t see it.`
+    const at = await valueInTime(() => releases.failingAt({repository, ref: sha ?? ref}), missing, clock)
+    const reason = keptOut(deploy, at)
+    if (reason === undefined) return
+    const before = {target: name, repository, workflow, sha: at.sha}
+    if (isWayBack(covering.action) && (await valueInTime(() => releases.wentWell(before), missing, clock)))
+      return
+    throw new AppError('NOT_PERMITTED', reason)
   }
 
   return async shipment => {
@@ -50,17 +74,20 @@ export function createShipments(options: ShipmentsOptions): (shipment: Shipment)
     const key = {run: step.run, path: step.path, target: target.name}
     if (step.undoes && (await store.has(key))) return
     const person = await requesterOfRun(step.run)
-    await transaction(pool, async db => {
+    const covering = await transaction(pool, async db => {
       const subject = `run:${step.run}`
       const met = await guard.pass(db, {environment, person, subject, title, now: clock()})
-      if (met.kind === 'let-through') return store.keep(db, key, undefined)
+      if (met.kind === 'let-through') {
+        await store.keep(db, key, undefined)
+        return undefined
+      }
       if (met.kind === 'frozen') {
         const until = new Date(met.until).toISOString().slice(0, 16).replace('T', ' ')
         throw refused(title, `it is frozen until ${until} UTC: ${met.reason}.`)
       }
       const used = await approvals.usedBy(db, step.run)
-      const covering = used.find(request => gapOf(request, shipment) === undefined)
-      if (covering) return store.keep(db, key, covering.id)
+      const found = used.find(request => gapOf(request, shipment) === undefined)
+      if (found) return found
       const [last] = used
       const had = last && gapOf(last, shipment)
       throw refused(
@@ -68,13 +95,17 @@ export function createShipments(options: ShipmentsOptions): (shipment: Shipment)
         `its run has ${had === undefined ? 'no approval' : `an approval ${had}`}. Add an \`approval\` step before it, with operation: deploy, environment: ${environment}${shipment.sha === undefined ? '' : ', and in its details target and sha'}.`,
       )
     })
+    if (!covering) return
+    // GitHub is not asked within the transaction, nor where the glass was broken.
+    await assertPassing(shipment, covering)
+    await store.keep(pool, key, covering.id)
   }
 }
 
 /** What keeps an approval from covering a shipment; undefined: it covers it. What it does not name, it leaves open. */
 export function gapOf(
   {action, bound}: Pick<ApprovalRequest, 'action' | 'bound'>,
-  {target, sha}: Pick<Shipment, 'target' | 'sha'>,
+  {target, sha}: {readonly target: Omit<Shipment['target'], 'workflow'>; readonly sha: string | undefined},
 ): string | undefined {
   if (action.environment !== target.environment) return `for ${action.environment || 'no environment'}`
   if (action.target !== undefined && action.target !== target.name) return `for ${action.target}`

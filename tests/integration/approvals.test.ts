@@ -8,7 +8,7 @@ import type {Vote} from '../../src/approvals/request.ts'
 import {createNoticeStore} from '../../src/notifications/notice-store.ts'
 import {createNotices} from '../../src/notifications/notices.ts'
 import {transaction} from '../../src/platform/postgres.ts'
-import {anAsk, discordOf, openApprovals, TEAM, type OpenApprovals} from '../support/approvals.ts'
+import {anAsk, aPerson, discordOf, openApprovals, TEAM, type OpenApprovals} from '../support/approvals.ts'
 import {createTestDatabase, type TestDatabase} from '../support/database.ts'
 import {openNode} from '../support/events.ts'
 import {createMemoryServer} from '../support/memory-transport.ts'
@@ -388,7 +388,31 @@ describe('asking', () => {
     })
     await expect(alone.ask(anAsk({level: 'critical'}))).rejects.toMatchObject({code: 'NOT_PERMITTED'})
     expect((await alone.ask(anAsk({level: 'medium'}))).status).toBe('pending')
+    // Who asked for the same before decides it as little.
+    const others = [{person: 'tom'}]
+    await expect(
+      alone.ask(anAsk({level: 'medium', requester: {name: 'ada', person: 'ada', others}})),
+    ).rejects.toMatchObject({code: 'NOT_PERMITTED', message: /only 0/})
     await alone.close()
+  })
+
+  test('is refused at once when those on call leave no place in line to who could decide', async () => {
+    const {onCall, ...hours} = {
+      ...{timezone: 'UTC', days: [] as const, from: '09:00', to: '17:00'},
+      onCall: {primary: 'team_lead', secondary: 'tom', escalateAfterMs: 30 * MINUTE},
+    }
+    const policies = new Map([
+      ['medium', {roles: ['security'], escalateTo: ['tech_lead', 'cto']}] as const,
+    ] as const)
+    const persons = [aPerson('ada', ['developer']), aPerson('cleo', ['cto'])]
+    const house = {persons, policies}
+    const [day, night] = [
+      openApprovals(database.url, house),
+      openApprovals(database.url, {...house, schedule: {...hours, onCall}}),
+    ]
+    expect((await day.ask(anAsk({level: 'medium'}))).status).toBe('pending')
+    await expect(night.ask(anAsk({level: 'medium'}))).rejects.toMatchObject({code: 'NOT_PERMITTED'})
+    await Promise.all([day.close(), night.close()])
   })
 
   test('finds out who asks by their account', async () => {
@@ -398,15 +422,15 @@ describe('asking', () => {
   })
 
   test('calls those who may decide, in a message with its buttons', async () => {
-    const {id} = await here.ask()
+    const requester = {name: 'ada', person: 'ada', others: [{person: 'tina'}]}
+    const {id} = await here.ask(anAsk({requester}))
     const {rows} = await here.pool.query<{
       target: unknown
       view: {mentions: string[]; controls: {action: string}[]}
     }>('select target, view from replies where id = $1', [id])
     expect(rows[0]?.target).toEqual({kind: 'channel', channelId: '444444444444444444'})
-    expect(rows[0]?.view.mentions).toEqual(
-      ['tom', 'tina', 'grace', 'lin', 'cleo'].map(who => `discord-${who}`),
-    )
+    expect(rows[0]?.view.mentions).toEqual(['tom', 'grace', 'lin', 'cleo'].map(who => `discord-${who}`))
+    expect(here.notices).toMatchObject([{people: ['tom', 'grace', 'lin', 'cleo']}])
     expect(rows[0]?.view.controls.map(({action}) => action)).toEqual(['approve', 'reject', 'ask'])
   })
 

@@ -1,3 +1,4 @@
+import {setTimeout as sleep} from 'node:timers/promises'
 import type {Clock} from '../../kernel/clock.ts'
 import {AppError} from '../../kernel/errors.ts'
 import type {Look} from './code-host.ts'
@@ -20,6 +21,23 @@ export function valueOf<T>(look: Look<T>, missing: string, clock: Clock): T {
       })
     case 'failed':
       throw new AppError('UPSTREAM_UNAVAILABLE', sentenceFor(look.reason), {details: {reason: look.reason}})
+  }
+}
+
+const TRIES = 3
+const AGAIN_MS = 1000
+
+/** The same of a look that is repeated, a second later, while what keeps it from being seen may pass: three looks in all. */
+export async function valueInTime<T>(
+  read: () => Promise<Look<T>>,
+  missing: string,
+  clock: Clock,
+): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    const look = await read()
+    if ((look.kind !== 'failed' && look.kind !== 'slow-down') || tries === TRIES)
+      return valueOf(look, missing, clock)
+    await sleep(AGAIN_MS)
   }
 }
 

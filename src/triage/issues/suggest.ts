@@ -1,15 +1,15 @@
 import {z} from 'zod'
 import type {FullIssue} from '../../integrations/github/repository-host.ts'
 import type {Llm, Passage} from '../../integrations/llm/llm.ts'
-import {ellipsis} from '../../kernel/markdown.ts'
+import {ellipsisBytes} from '../../kernel/markdown.ts'
 import type {IssueVerdict} from '../../sdk/index.ts'
 import {DUPLICATE, NEEDS_INFO, TRIAGED} from './judge.ts'
 import {MAIN_LABELS, MORE_LABELS} from './kinds.ts'
 
 /** Those that a model reads in one call, and what of them: all fits into its budget. */
 const MOST_ASKED = 25
-const BODY_CHARS = 400
-const TITLE_CHARS = 100
+const BODY_BYTES = 400
+const TITLE_BYTES = 120
 const MOST_OTHERS = 80
 const MOST_LABELS = 60
 const ANSWER_TOKENS = 1_500
@@ -129,14 +129,14 @@ function material(
       ? []
       : [
           foreign(
-            others.map(({number, title}) => `#${number} ${ellipsis(title, TITLE_CHARS)}`).join('\n'),
+            others.map(({number, title}) => `#${number} ${ellipsisBytes(title, TITLE_BYTES)}`).join('\n'),
             'other open issues',
           ),
         ]),
     ...asked.map(({number, title, labels: given}) => {
       const body = all.find(issue => issue.number === number)?.body ?? ''
       return foreign(
-        `${ellipsis(title, TITLE_CHARS)}\n${ellipsis(body, BODY_CHARS)}\n(rules say: ${given.join(', ')})`,
+        `${ellipsisBytes(title, TITLE_BYTES)}\n${ellipsisBytes(body, BODY_BYTES)}\n(rules say: ${given.join(', ')})`,
         `issue #${number}`,
       )
     }),

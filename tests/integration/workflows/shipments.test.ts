@@ -113,6 +113,10 @@ beforeEach(async () => {
     permit: createShipments({
       ...{pool: here.pool, approvals: here.approvals, people, askers, guard: watching, takesApproval},
       store: createShipmentStore({pool: here.pool}),
+      releases: {
+        failingAt: async ({ref}) => ({kind: 'seen', value: {sha: ref, failing: []}}),
+        wentWell: async () => ({kind: 'seen', value: false}),
+      },
       clock: systemClock,
     }),
   })
@@ -228,7 +232,7 @@ describe('a run without an approval ships nothing to a guarded target', () => {
       permit: createShipments({
         ...{pool: here.pool, approvals: here.approvals, people: peopleOf(here.persons), takesApproval},
         ...{askers: {askersOf: async () => []}, guard: {pass: async () => guard}, clock: systemClock},
-        store: createShipmentStore({pool: here.pool}),
+        ...{store: createShipmentStore({pool: here.pool}), releases: undefined},
       }),
     })
     const {repository, workflow} = CLIENT

@@ -3,6 +3,7 @@ import type {Person} from '../../../src/access/people.ts'
 import {
   decide,
   entitledRoles,
+  joiningRoles,
   stillNeeded,
   timesOf,
   type ApprovalEvent,
@@ -273,6 +274,8 @@ describe('on call', () => {
     expect(entitledRoles(called)).toEqual(required.roles)
     expect(refusalOf(called, aVote(aPerson('dora', ['sre']), {at: night + 11 * MINUTE}))).toBe('NOT_ENTITLED')
     const more = {...required, escalateTo: ['owner']}
+    // Those on call take two of three places in line.
+    expect(joiningRoles({...required, escalateTo: ['owner', 'board']})).toEqual(['owner'])
     const up = after(
       asked(night, more),
       tick(night),

@@ -124,6 +124,8 @@ test('checks that fail keep a commit out of production, each by its name, and ou
   )
   expect(keptOut(action('deploy / production'), {...seen, failing: []})).toBeUndefined()
   expect(keptOut(action('deploy / staging'), seen)).toBeUndefined()
+  expect(keptOut(action('rollback / production'), seen)).toBeUndefined()
+  expect(keptOut(action('deploy a rollback / production'), seen)).toBeDefined()
   expect(keptOut(action('deploy / production'), {...seen, failing: [...'abcdefg']})).toContain(
     ': a, b, c, d, e and 2 more. ',
   )

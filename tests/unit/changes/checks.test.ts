@@ -71,6 +71,7 @@ describe('what it may hold', () => {
     ['a conflict', '<<<<<<< HEAD\n', 'conflict-marker: src/a.ts:1.'],
     ['what the model was not shown', 'const key = ***\n', expect.stringContaining('***')],
     ['no text', 'a\0b', 'src/a.ts would be no text.'],
+    ['text of another encoding', 'Gr\uFFFD\uFFFDe\n', 'src/a.ts is no UTF-8 text.'],
   ])('not %s', (_what, text, fault) => {
     expect(faultsIn([file('src/a.ts', text)], '')).toEqual([fault])
   })

@@ -3,6 +3,7 @@ import {describe, expect, test} from 'vitest'
 import {interpret, SURE_ENOUGH} from '../../../src/conversations/interpret.ts'
 import {choose, commandFor, type Order, type Subject} from '../../../src/conversations/orders.ts'
 import {nextMove, type Pending} from '../../../src/conversations/turn.ts'
+import {subjectsOf, type UnderWayServices} from '../../../src/conversations/under-way.ts'
 
 const DEPLOY: Subject = {
   kind: 'command',
@@ -104,6 +105,26 @@ describe('what is meant', () => {
     expect(chosen('', [RUN])).toEqual({kind: 'some', subjects: [RUN]})
   })
 
+  test.each(['the process', 'the job', 'everything', 'the latest task'])(
+    '%s, which anything is, is asked about where there is one thing alone, too',
+    about => {
+      expect(chosen(about, [RUN])).toEqual({kind: 'some', subjects: [RUN]})
+    },
+  )
+
+  test('a run is called by its workflow and the step that it is at, and not by what it waits for', async () => {
+    const run = {id: RUN.id, workflow: 'pr-deployment', open: true, startedAt: 0}
+    const called = async (state: 'waiting' | 'running', words: string, about: string) => {
+      const services = {runs: {recent: async () => [{...run, state, words}]}} as unknown as UnderWayServices
+      const actor = {id: '1', name: 'ada', kind: 'discord', roles: []} as const
+      return choose({verb: 'pause', about, reason: undefined}, await subjectsOf('pause', actor, services))
+        .kind
+    }
+    expect(await called('waiting', 'waits for approval', 'my approval')).toBe('none')
+    expect(await called('waiting', 'waits for approval', 'the deployment')).toBe('one')
+    expect(await called('running', 'running review', 'the review')).toBe('one')
+  })
+
   test('what nothing is called is none; a whole id is left to the command to judge', () => {
     expect(chosen('the newsletter')).toEqual({kind: 'none'})
     expect(chosen('0123abcd')).toMatchObject({kind: 'one', subject: {kind: 'command', id: '0123abcd'}})
@@ -140,6 +161,14 @@ describe('an answer to which one', () => {
     ['stop run ab12', pending(DEPLOY, CLIENT), {do: 'find-subject'}],
     ['deploy client', pending(DEPLOY, CLIENT), {do: 'plan'}],
     ['what is running?', pending(RUN), {do: 'status'}],
+    ['is it running?', pending(RUN), {do: 'status'}],
+    ['is it running', pending(RUN), {do: 'status'}],
+    ['is it stuck?', pending(RUN), {do: 'talk'}],
+    ['stop it?', pending(RUN), {do: 'find-subject'}],
+    ['paused…', pending(RUN), {do: 'ask', pending: {kind: 'meaning'}}],
+    ['is this the client deploy?', pending(DEPLOY, CLIENT), {do: 'talk'}],
+    ['the client deploy?', pending(DEPLOY, CLIENT), {do: 'ask', pending: {kind: 'order'}}],
+    ['wf-ab12cd34ef56', pending(DEPLOY, RUN), {do: 'give-order', subject: RUN}],
     ['cancel the plan', {kind: 'plan', draft: 'd'}, {do: 'cancel-plan', draft: 'd'}],
     ['stop the deploy', {kind: 'plan', draft: 'd'}, {do: 'find-subject'}],
     [

@@ -94,6 +94,45 @@ describe('an answer', () => {
   })
 })
 
+describe('why it should go ahead', () => {
+  const approval: Pending = {kind: 'words', decision: 'approve', ballot: BALLOT, title: 't'}
+
+  test.each([
+    'the hotfix is needed today',
+    'checkout is down, and this mends it',
+    'tested on staging: nothing broke',
+  ])('%s: kept as the reason', text => {
+    expect(move(text, approval)).toMatchObject({do: 'vote', decision: 'approve', reason: text})
+  })
+
+  test.each<[string, object]>([
+    ['what does it change?', {do: 'plan'}],
+    ['is it safe?', {do: 'talk'}],
+    ['is it safe', {do: 'talk'}],
+    ['who asked for it?', {do: 'talk'}],
+    ['the client?', {do: 'ask', pending: {kind: 'meaning'}}],
+    ['stop the client deploy', {do: 'find-subject'}],
+    ['pause it', {do: 'find-subject'}],
+    ['cancel the rollout until QA is through', {do: 'ask'}],
+    ['hold on, not yet', {do: 'ask', pending: approval}],
+    ['wait', {do: 'ask', pending: approval}],
+    ['ok, wait for grace', {do: 'ask', pending: approval}],
+    ['not before Monday', {do: 'ask', pending: approval}],
+    ['Don’t', {do: 'drop'}],
+    ['don’t do it today', {do: 'ask', pending: approval}],
+    ['no', {do: 'drop'}],
+  ])('%s: is none', (text, expected) => {
+    expect(move(text, approval)).toMatchObject(expected)
+  })
+
+  test.each(['is 9f3c21aa the client?', 'what is 9f3c21aa', 'not 9f3c21aa', 'don’t, 9f3c21aa is red'])(
+    'nor is it said which one: %s',
+    text => {
+      expect(move(text, {kind: 'which', decision: 'approve', reason: null}).do).not.toBe('vote')
+    },
+  )
+})
+
 test('nothing that a model says makes a decision, or a task of other words than the person’s', () => {
   const intents = fc.constantFrom<Reading['intent']>(
     'task_submission',

@@ -1,7 +1,7 @@
 import {beforeEach, describe, expect, test} from 'vitest'
 import type {GuardVerdict} from '../../../src/access/guard.ts'
 import type {ApprovalRequest, Redeemed, ReleaseCard} from '../../../src/approvals/request.ts'
-import type {Release} from '../../../src/approvals/releases.ts'
+import type {Checks, Release} from '../../../src/approvals/releases.ts'
 import {decide} from '../../../src/deployments/decide.ts'
 import {boundOf, createDeploymentGate, type DeploymentGateOptions} from '../../../src/deployments/gate.ts'
 import {newDeployment, type DeploymentState} from '../../../src/deployments/state.ts'
@@ -22,6 +22,7 @@ const db = {} as Db
 let there: {
   look: Look<Release>
   card: ReleaseCard
+  unread: Checks['unread']
   guard: GuardVerdict
   asked: ApprovalRequest | undefined | AppError
   redeemed: Redeemed
@@ -33,6 +34,7 @@ beforeEach(() => {
   there = {
     look: {kind: 'seen', value: RELEASE},
     card: CARD,
+    unread: undefined,
     guard: {kind: 'clear'},
     asked: anApproval(),
     redeemed: {kind: 'go'},
@@ -57,7 +59,10 @@ function gate() {
     releases: {
       at: async () => there.look,
       card: async () => there.card,
-      checksOf: async () => ({verdict: there.card.checks, failing: there.card.failing ?? [], missing: []}),
+      checksOf: async () => ({
+        ...{verdict: there.card.checks, failing: there.card.failing ?? [], missing: []},
+        ...(there.unread ? {unread: there.unread} : {}),
+      }),
     },
     refs: {refAt: async () => there.refAt, tag: async ({sha}) => `signalbox/${sha}`},
     assess: () => ({level: 'high', score: 7.5, reasons: ['deploy to production']}),
@@ -193,6 +198,19 @@ describe('beginning', () => {
   ])('is refused for %s, and no approval is used', async (_what, arrange) => {
     const state = await approved()
     arrange()
+    expect(await begin(state)).toMatchObject({phase: 'finished', verdict: {kind: 'blocked'}})
+    expect(done).toEqual([])
+  })
+
+  test('waits while GitHub does not say whether tests fail, and uses no approval', async () => {
+    const state = await approved()
+    there.unread = {kind: 'failed', reason: 'GitHub answered 503'}
+    expect(await gate().reread(state)).toEqual({type: 'look-failed', at: ASKED_AT})
+    expect((await begin(state)).phase).toBe(state.phase)
+    there.unread = {kind: 'slow-down', until: ASKED_AT + 1000}
+    expect(await gate().reread(state)).toEqual({type: 'slowed', at: ASKED_AT, until: ASKED_AT + 1000})
+    // What is known to fail needs no further look.
+    there.card = {...CARD, checks: 'failure', failing: ['e2e']}
     expect(await begin(state)).toMatchObject({phase: 'finished', verdict: {kind: 'blocked'}})
     expect(done).toEqual([])
   })

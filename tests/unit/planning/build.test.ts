@@ -49,8 +49,26 @@ describe('what is shipped', () => {
     "don't ship client",
     'never deploy on Fridays',
     "don't forget the client",
+    'The client should not be deployed to production',
+    'client must never be deployed',
+    'Deploy client. Production must not be touched',
+    'Deploy client, but not to production',
+    'deploy client but don’t ship it to production',
+    'ship it to staging, not the client',
+    'deploy client, except on production',
+    'roll back client and leave production alone',
+    'set LOG_LEVEL to debug for client, never in production',
   ])('is never what was excepted: %s', words => {
     expect(planByRules(words, KNOWN, house)).toMatchObject({kind: 'question'})
+  })
+
+  test.each<[string, string]>([
+    ['deploy client to production, not staging', 'client'],
+    ['deploy api, not client', 'api'],
+    ['The client should not be deployed. Deploy the api.', 'api'],
+    ["We don't want client deployed to production. Deploy api to staging.", 'api'],
+  ])('goes where it was said to: %s', (words, target) => {
+    expect(stepOf(words, 'deploy')?.with).toMatchObject({target})
   })
 
   test('tells its risk', () => {

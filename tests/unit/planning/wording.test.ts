@@ -39,6 +39,11 @@ test.each([
   ['the end-to-end tests to be run', false, 'run the end-to-end tests'],
   ['the api is rolled out to staging', true, 'roll out the api to staging'],
   ['the api is rolled out to staging', false, 'the api is rolled out to staging'],
+  ['the client should not be deployed to production', false, 'do not deploy the client to production'],
+  ["the client mustn't ever be deployed", false, 'do not deploy the client'],
+  ['the client can never be rolled back', false, 'the client can never be rolled back'],
+  ['production is not to be touched', false, 'do not touch production'],
+  ["the api isn't rolled out yet", true, 'do not roll out the api yet'],
   ['let the tests run on main', false, 'run the tests on main'],
   ['deploy the client', true, 'deploy the client'],
 ])('%s, wished %s: %s', (said, wished, told) => {

@@ -34,15 +34,16 @@ test('what sweeps of one rhythm wait for is one question, and only those run tha
     expect(due.runs.mock.calls.length).toBeGreaterThan(1)
     expect(always.runs.mock.calls.length).toBeGreaterThan(1)
   })
+  expect(idle.runs).not.toHaveBeenCalled()
   answer(new Error('away'))
   await vi.waitFor(() => expect(warned).toHaveBeenCalled())
-  // A database that is away keeps nothing from its next turn.
+  // One table that can't be read keeps nobody waiting: all look for themselves.
+  expect(idle.runs).toHaveBeenCalled()
   const before = due.runs.mock.calls.length
   answer([false, true])
   await vi.waitFor(() => expect(due.runs.mock.calls.length).toBeGreaterThan(before))
   await sweeper.close()
   expect(new Set(asked)).toEqual(new Set(['select array[(a), (b or c)] as due']))
-  expect(idle.runs).not.toHaveBeenCalled()
   const ended = due.runs.mock.calls.length
   await new Promise(resolve => setTimeout(resolve, 10))
   expect(due.runs.mock.calls.length).toBe(ended)

@@ -1,10 +1,16 @@
 import {describe, expect, test} from 'vitest'
-import {gapOf} from '../../../src/workflows/shipments.ts'
+import type {GuardVerdict} from '../../../src/access/guard.ts'
+import type {ApprovalRequest} from '../../../src/approvals/request.ts'
+import type {Look} from '../../../src/integrations/github/code-host.ts'
+import {createShipments, gapOf, type ShipmentsOptions} from '../../../src/workflows/shipments.ts'
 
 const SHA = '8c1e77f'.padEnd(40, '0')
 const OTHER = '1234567'.padEnd(40, '0')
 const APPROVED = {operation: 'deploy', environment: 'production', title: 'Ship it', target: 'client'}
-const CLIENT = {name: 'client', repository: 'acme/web', environment: 'production'} as const
+const CLIENT = {
+  ...{name: 'client', repository: 'acme/web', workflow: 'client-deploy.yml'},
+  environment: 'production' as const,
+}
 
 describe('an approval covers', () => {
   test.each<[string, object, Readonly<Record<string, string>>]>([
@@ -40,5 +46,90 @@ describe('an approval does not cover', () => {
   ])('%s', (_what, action, bound, sha, gap) => {
     const approval = {action: {...APPROVED, ...action}, bound}
     expect(gapOf(approval, {target: CLIENT, sha})).toBe(gap)
+  })
+})
+
+describe('what fails on the commit', () => {
+  type Failing = Look<{sha: string; failing: readonly string[]}>
+  const red: Failing = {kind: 'seen', value: {sha: SHA, failing: ['e2e']}}
+  const green: Failing = {kind: 'seen', value: {sha: SHA, failing: []}}
+
+  /** Ships what `main` holds; answers what was kept, and which refs and commits were looked at. */
+  async function ship({
+    look = red,
+    before = false,
+    shipped = false,
+    undoes = false,
+    guard = {kind: 'clear'},
+    operation = 'deploy',
+    environment = 'production',
+  }: {
+    readonly look?: Failing
+    /** It went well there before. */
+    readonly before?: boolean
+    /** The step was permitted to ship. */
+    readonly shipped?: boolean
+    readonly undoes?: boolean
+    readonly guard?: GuardVerdict
+    readonly operation?: string
+    readonly environment?: 'production' | 'staging'
+  } = {}) {
+    const seen: string[] = []
+    const kept: (string | undefined)[] = []
+    const client = {query: async () => ({rows: []}), release: () => undefined}
+    const approval = {id: 'a-1', action: {...APPROVED, operation, environment}, bound: {}}
+    const permit = createShipments({
+      pool: {connect: async () => client} as unknown as ShipmentsOptions['pool'],
+      store: {has: async () => shipped, keep: async (_db, _key, id) => void kept.push(id)},
+      approvals: {usedBy: async () => [approval as unknown as ApprovalRequest]},
+      people: {personOf: async () => undefined},
+      askers: {askersOf: async () => []},
+      guard: {pass: async () => guard},
+      releases: {
+        failingAt: async ({ref}) => (seen.push(ref), look),
+        wentWell: async ({sha}) => (seen.push(sha), {kind: 'seen', value: before}),
+      },
+      takesApproval: () => true,
+      clock: () => 0,
+    })
+    const target = {...CLIENT, environment}
+    const error = await permit({
+      ...{target, sha: undefined, ref: 'main'},
+      step: {run: 'wf-1', path: 'deploy', undoes},
+    }).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    )
+    return {kept, seen, error}
+  }
+  const no = {
+    code: 'NOT_PERMITTED',
+    message: /^The tests of 8c1e77f fail, so it can’t go to production: e2e\./,
+  }
+
+  test('keeps what a branch holds out of production, though it was approved', async () => {
+    expect(await ship()).toMatchObject({kept: [], seen: ['main'], error: no})
+    expect(await ship({look: green})).toMatchObject({kept: ['a-1'], error: undefined})
+    expect(await ship({environment: 'staging'})).toEqual({kept: ['a-1'], seen: [], error: undefined})
+  })
+
+  test('keeps it out, too, while it can’t be read', async () => {
+    const look: Failing = {kind: 'refused', reason: 'no'}
+    expect(await ship({look})).toMatchObject({kept: [], error: {code: 'UPSTREAM_REFUSED'}})
+  })
+
+  test('closes no way back to what went well there before', async () => {
+    const back = {operation: 'rollback', before: true}
+    expect(await ship(back)).toEqual({kept: ['a-1'], seen: ['main', SHA], error: undefined})
+    expect(await ship({...back, before: false})).toMatchObject({kept: [], error: no})
+    expect(await ship({...back, operation: 'deploy'})).toMatchObject({kept: [], error: no})
+  })
+
+  test('stops neither what undoes a step that shipped, nor who broke the glass', async () => {
+    expect(await ship({undoes: true, shipped: true})).toEqual({kept: [], seen: [], error: undefined})
+    expect(await ship({undoes: true})).toMatchObject({kept: [], error: no})
+    const window = {id: 'w', person: 'ada', reason: 'fire', openedAt: 0, endsAt: 1}
+    const through = await ship({guard: {kind: 'let-through', window}})
+    expect(through).toEqual({kept: [undefined], seen: [], error: undefined})
   })
 })
