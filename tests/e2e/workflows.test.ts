@@ -5,10 +5,12 @@ import type {Pull} from '../../src/emulators/github/index.ts'
 import {redisMissing} from '../support/redis.ts'
 import {API_TOKEN, DEFAULT_YAML, openWorld, type World, type WorldOptions} from '../support/world.ts'
 
-/** Even what is low takes one other developer here, so that each run stops at its gate. */
+/** Even what is low takes one other developer here, so that each run stops at its gate; also when two have asked for it. */
 const YAML = `${DEFAULT_YAML.replace(
   'principals:',
-  'principals:\n  - { id: bob, discord: "333333333333333333", roles: [developer] }',
+  `principals:
+  - { id: bob, discord: "333333333333333333", roles: [developer] }
+  - { id: carl, discord: "444444444444444444", roles: [developer] }`,
 )}
 approvals: { policies: { low: { approvers: 1 } } }
 `
