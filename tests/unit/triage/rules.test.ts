@@ -132,6 +132,8 @@ describe('a fix', () => {
       kind: 'patch',
       diff: '--- a/requirements.txt\n+++ b/requirements.txt\n@@ -1,1 +1,2 @@\n flask==3.0.0\n+PyYAML\n',
     })
+    // What is installed is changed by people alone: no draft of it is offered.
+    expect(fix(given, {'requirements.txt': 'flask==3.0.0\n'})).not.toHaveProperty('file')
     expect(fix(given, {'requirements.txt': 'pyyaml>=6\n'}).title).toContain('does not install it')
     expect(fix(given)).toMatchObject({
       kind: 'playbook',
