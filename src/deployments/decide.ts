@@ -335,9 +335,16 @@ function observed(
   const seen = stray(looked, at)
   if (letsGo(seen)) return finish(seen, {kind: 'started'}, at)
   // The run and its jobs are told apart: a list of jobs that lags behind costs a look, like a log not there yet.
-  const lags = seen.run?.status === 'completed' && seen.jobs.some(job => job.status !== 'completed')
-  if (lags && seen.logReads < LOG_READS - 1) return {...seen, logReads: seen.logReads + 1}
+  if (seen.run && jobsLag(seen.run, seen.jobs) && seen.logReads < LOG_READS - 1)
+    return {...seen, logReads: seen.logReads + 1}
   return expireIfDue(concludeIfDone(seen, at), at)
+}
+
+/** Whether a run that is over is listed with jobs that still run, or with failures from before its latest attempt. */
+function jobsLag({status, startedAt}: RunView, jobs: readonly JobView[]): boolean {
+  const isEarlier = ({conclusion, endedAt}: JobView) =>
+    conclusion === 'failure' && endedAt !== undefined && startedAt !== undefined && endedAt < startedAt
+  return status === 'completed' && jobs.some(job => job.status !== 'completed' || isEarlier(job))
 }
 
 /** What was read of a job's failure goes with the job: a new attempt has other jobs, and owes another explanation. */
@@ -371,8 +378,10 @@ function concludeIfDone(state: DeploymentState, at: number): DeploymentState {
   return conclude(state, state.run, at)
 }
 
+/** A run that succeeded owes no explanation, whichever of its jobs was allowed to fail. */
 function conclude(state: DeploymentState, run: RunView, at: number): DeploymentState {
-  return finish(state, {kind: 'concluded', conclusion: run.conclusion ?? 'unknown'}, at)
+  const explained = run.conclusion === 'success' ? omit(state, 'failure') : state
+  return finish(explained, {kind: 'concluded', conclusion: run.conclusion ?? 'unknown'}, at)
 }
 
 function expireIfDue(state: DeploymentState, at: number): DeploymentState {

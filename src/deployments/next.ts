@@ -102,6 +102,6 @@ export function watchDeadline(state: DeploymentState): number {
 
 /** The first failed job whose log nobody has read yet; its words are worth more than the run's end. */
 export function unreadFailure(state: DeploymentState): JobView | undefined {
-  if (state.failure || state.logReads >= LOG_READS) return undefined
+  if (state.failure || state.logReads >= LOG_READS || state.run?.conclusion === 'success') return undefined
   return state.jobs.find(job => job.status === 'completed' && job.conclusion === 'failure')
 }

@@ -25,6 +25,7 @@ const stopping = aDeployment({cancel: {by: 'ada', at: ASKED_AT}})
 const ended = aRun({status: 'completed', conclusion: 'success'})
 const failed = aRun({status: 'completed', conclusion: 'failure'})
 const failedJob = aJob({status: 'completed', conclusion: 'failure'})
+const failedBefore = {...failedJob, endedAt: ASKED_AT}
 const failure = {jobId: '7', job: 'deploy', jobUrl: ''}
 
 /** What becomes of a state when it is told facts, each `after` milliseconds since the request. */
@@ -187,6 +188,18 @@ describe('the verdict', () => {
       {kind: 'concluded', conclusion: 'success'},
     ],
     [
+      'waits for the jobs of its latest attempt, when those of the one before are listed still',
+      watching,
+      [[1, {type: 'run-observed', run: {...ended, attempt: 2, startedAt: ASKED_AT + 1}, jobs: [failedBefore]}]],
+      undefined,
+    ],
+    [
+      'reads no log of what a run that succeeded allowed to fail',
+      watching,
+      [[1, {type: 'run-observed', run: ended, jobs: [failedJob]}]],
+      {kind: 'concluded', conclusion: 'success'},
+    ],
+    [
       'waits for a run that goes on',
       watching,
       [[WATCH - 1, {type: 'run-observed', run: aRun(), jobs: []}]],
@@ -297,6 +310,21 @@ describe('the verdict', () => {
     const after = told(state, ...facts)
     expect(after.verdict).toEqual(verdict)
     expect(after.phase === 'finished').toBe(verdict !== undefined)
+  })
+
+  test('of a run that succeeded after all comes without the failure of its earlier attempt', () => {
+    const again = {...ended, attempt: 2, startedAt: ASKED_AT + 4}
+    const listed = {type: 'run-observed', run: again, jobs: [failedBefore]} as const
+    const explained = told(
+      watching,
+      [1, {type: 'run-observed', run: aRun(), jobs: [failedBefore]}],
+      [2, {type: 'log-read', failure}],
+      [5, listed],
+      [6, listed],
+      [7, listed],
+    )
+    expect(explained.verdict).toEqual({kind: 'concluded', conclusion: 'success'})
+    expect(explained.failure).toBeUndefined()
   })
 
   test('for who does not wait is that it started, with where it is', () => {
