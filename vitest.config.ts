@@ -7,7 +7,7 @@ const needsServers = {
 }
 
 /** What is tested is loaded once for each worker, not for each file: it holds no state outside of what its factories make. */
-const shared = {isolate: false}
+const shared = {isolate: false, setupFiles: ['tests/support/properties.ts']}
 
 /** Mostly asleep until a server answers or a time has come: two cores carry more of them than two. */
 const waitsMoreThanWorks = {...shared, maxWorkers: 3}

@@ -190,7 +190,12 @@ describe('the verdict', () => {
     [
       'waits for the jobs of its latest attempt, when those of the one before are listed still',
       watching,
-      [[1, {type: 'run-observed', run: {...ended, attempt: 2, startedAt: ASKED_AT + 1}, jobs: [failedBefore]}]],
+      [
+        [
+          1,
+          {type: 'run-observed', run: {...ended, attempt: 2, startedAt: ASKED_AT + 1}, jobs: [failedBefore]},
+        ],
+      ],
       undefined,
     ],
     [
