@@ -8,15 +8,7 @@ import {recorded} from './recorded.ts'
  * Whatever method is not named here must be among the recorded ones below, or nothing compiles.
  */
 type Unrecorded =
-  | 'comment'
-  | 'comments'
-  | 'commentsUnder'
-  | 'createActivity'
-  | 'issue'
-  | 'me'
-  | 'session'
-  | 'updateSession'
-  | 'users'
+  'comment' | 'createActivity' | 'issue' | 'me' | 'newsUnder' | 'session' | 'updateSession' | 'users'
 
 /** Linear, with the issues, comments and sessions that it makes or changes in the record. */
 export function auditLinear(linear: Linear, audit: Pick<Audit, 'around'>): Linear {

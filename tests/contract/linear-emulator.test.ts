@@ -10,6 +10,7 @@ import {
 import {LinearWebhookClient} from '@linear/sdk/webhooks'
 import {createServer} from 'node:http'
 import type {AddressInfo} from 'node:net'
+import {setTimeout as sleep} from 'node:timers/promises'
 import {afterEach, describe, expect, test} from 'vitest'
 import {
   startLinearEmulator,
@@ -301,7 +302,7 @@ describe('our port to Linear, against the emulator', () => {
     expect(linear.comments().map(({body}) => body)).toEqual(['once'])
   })
 
-  test('comments under a hub and its children since an instant, page by page, with reactions and authors', async () => {
+  test('what was written and reacted to under a hub and its children since an instant, page by page, with authors', async () => {
     const port = await open()
     const hub = ok(await port.issue('OPS-1'))
     const since = Date.now() - 1
@@ -309,17 +310,24 @@ describe('our port to Linear, against the emulator', () => {
     for (let n = 0; n < 120; n++) grace.comments(hub.id, {body: `note ${n}`})
     linear.issue('elsewhere')
     grace.comments('OPS-2', {body: 'not under it'})
-    const found = ok(await port.commentsUnder(hub.id, since))
+    const found = ok(await port.newsUnder(hub.id, since))
     expect(found.complete).toBe(true)
     expect(found.comments).toHaveLength(120)
     const [first] = linear.comments()
+    const written = Date.now()
+    while (Date.now() === written) await sleep(1)
     grace.reacts(first?.id ?? '', '👍')
-    expect(ok(await port.comments([first?.id ?? '', randomUUID()]))).toMatchObject([
-      {edited: false, user: {id: grace.id, app: false}, reactions: [{emoji: '👍', user: {id: grace.id}}]},
+    expect(ok(await port.newsUnder(hub.id, written)).comments).toMatchObject([
+      {
+        id: first?.id,
+        edited: false,
+        user: {id: grace.id, app: false},
+        reactions: [{emoji: '👍', user: {id: grace.id}}],
+      },
     ])
     grace.edits(first?.id ?? '', 'changed')
     expect(ok(await port.comment(first?.id ?? ''))).toMatchObject({body: 'changed', edited: true})
-    expect(ok(await port.commentsUnder(hub.id, Date.now() + 1000)).comments).toEqual([])
+    expect(ok(await port.newsUnder(hub.id, Date.now() + 1000)).comments).toEqual([])
   })
 
   test('sessions: opened, planned, asked with choices, answered', async () => {

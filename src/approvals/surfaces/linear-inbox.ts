@@ -24,7 +24,6 @@ export const LINEAR_QUEUE = 'linear'
 const OVERLAP_MS = 2 * 60_000
 /** With nothing waiting, only codes and late words can come. */
 const IDLE_MS = 60_000
-const THREADS_AT_ONCE = 100
 
 /** What somebody said or pressed, from wherever it was read. */
 interface Input {
@@ -261,9 +260,11 @@ export function createLinearInbox({
     async look(hint: LinearHint): Promise<void> {
       if (hint.kind === 'session') return lookAtSession(hint.id)
       if (hint.kind === 'reaction') {
-        const thread = await store.threadOfRoot(hint.commentId)
-        const [root] = thread ? valueOf(await linear.comments([thread.rootId])) : []
-        if (thread && root) await takeReactions(thread, root)
+        const [thread] = await store.threadsOfRoots([hint.commentId])
+        if (!thread) return
+        const root = await linear.comment(thread.rootId)
+        // Deleted in Linear: there is nothing to react to any more.
+        if (root.kind !== 'missing') await takeReactions(thread, valueOf(root))
         return
       }
       const {id, issueId, parentId} = hint
@@ -277,28 +278,30 @@ export function createLinearInbox({
     },
 
     /**
-     * Catches up on what webhooks did not tell: one or two requests however many requests wait, by one process at a time.
-     * Resolves when there is nothing to do yet, too.
+     * Catches up on what webhooks did not tell: one request to Linear and a few to Postgres however many requests wait,
+     * by one process at a time. Resolves when there is nothing to do yet, too.
      */
     async reconcile(againMs: number): Promise<void> {
       const since = await store.takeReading(againMs, Math.max(againMs, IDLE_MS))
       if (since === undefined) return
       const begun = clock()
       const hub = valueOf(await desk.hub())
-      const {comments, complete} = valueOf(await linear.commentsUnder(hub.id, since - OVERLAP_MS))
-      const fresh = await store.unsettled(comments.map(({id}) => `comment:${id}`))
+      const from = since - OVERLAP_MS
+      const {comments, complete} = valueOf(await linear.newsUnder(hub.id, from))
+      const written = comments.filter(({createdAt}) => createdAt > from)
+      const fresh = await store.unsettled(written.map(({id}) => `comment:${id}`))
       // Newest first as they come, so that what was written in the same millisecond stays in its order.
-      for (const comment of [...comments].reverse().sort((a, b) => a.createdAt - b.createdAt))
+      for (const comment of [...written].reverse().sort((a, b) => a.createdAt - b.createdAt))
         if (fresh.has(`comment:${comment.id}`)) await takeComment(comment)
+      const reactedTo = new Map(
+        comments.filter(({reactions}) => reactions.length > 0).map(comment => [comment.id, comment]),
+      )
+      for (const thread of await store.threadsOfRoots([...reactedTo.keys()])) {
+        const root = reactedTo.get(thread.rootId)
+        if (root && !thread.closed) await takeReactions(thread, root)
+      }
       if (complete) await store.readUntil(begun)
       else log.warn({since, read: comments.length}, 'more happened in Linear than could be read at once')
-      const threads = await store.takeOpenThreads(THREADS_AT_ONCE)
-      if (threads.length === 0) return
-      const byRoot = new Map(threads.map(thread => [thread.rootId, thread]))
-      for (const root of valueOf(await linear.comments([...byRoot.keys()]))) {
-        const thread = byRoot.get(root.id)
-        if (thread) await takeReactions(thread, root)
-      }
     },
   }
 }

@@ -87,18 +87,12 @@ export function createLinearStore({pool}: {readonly pool: Pool}) {
         [session.issueId ?? null, session.commentId ?? null],
       ),
 
-    threadOfRoot: (rootId: string) =>
-      one<LinearThread>(`select ${THREAD} from linear_threads where root_id = $1`, [rootId]),
-
-    /** Open threads, those that were not looked at for longest first; they count as looked at. */
-    async takeOpenThreads(limit: number): Promise<readonly LinearThread[]> {
+    /** Those of some comments that threads of ours begin with. */
+    async threadsOfRoots(rootIds: readonly string[]): Promise<readonly LinearThread[]> {
+      if (rootIds.length === 0) return []
       const {rows} = await pool.query<LinearThread>(
-        `update linear_threads set looked_at = now()
-         where approval_id in (
-           select approval_id from linear_threads where closed_at is null and opened_at is not null
-           order by looked_at limit $1 for update skip locked)
-         returning ${THREAD}`,
-        [limit],
+        `select ${THREAD} from linear_threads where root_id = any($1::uuid[])`,
+        [rootIds],
       )
       return rows
     },
@@ -123,6 +117,7 @@ export function createLinearStore({pool}: {readonly pool: Pool}) {
 
     /** Of some keys those that are not settled. */
     async unsettled(keys: readonly string[]): Promise<ReadonlySet<string>> {
+      if (keys.length === 0) return new Set()
       const {rows} = await pool.query<{key: string}>(
         `select key from unnest($1::text[]) key
          where not exists (select from linear_inputs i where i.key = key.key and i.outcome is not null)`,

@@ -1,4 +1,7 @@
-/** Whether an object is what a filter of Linear's asks for: comparators on its fields, other objects', `and`, `or`, `null`. */
+/**
+ * Whether an object is what a filter of Linear's asks for: comparators on its fields, other objects' and collections',
+ * `and`, `or`, `null`.
+ */
 export function matches(subject: unknown, filter: unknown): boolean {
   if (!isRecord(filter)) return true
   return Object.entries(filter).every(([key, wanted]) => {
@@ -8,10 +11,20 @@ export function matches(subject: unknown, filter: unknown): boolean {
     if (key === 'null') return (subject === undefined || subject === null) === wanted
     if (!isRecord(subject)) return false
     const value = subject[key]
+    if (Array.isArray(value)) return matchesCollection(value, wanted)
     return isRecord(value) || value === undefined || value === null
       ? matchesObject(value, wanted)
       : compares(value, wanted)
   })
+}
+
+function matchesCollection(members: readonly unknown[], wanted: unknown): boolean {
+  if (!isRecord(wanted)) return true
+  const {some, every} = wanted
+  return (
+    (!isRecord(some) || members.some(member => matches(member, some))) &&
+    (!isRecord(every) || members.every(member => matches(member, every)))
+  )
 }
 
 function matchesObject(value: unknown, wanted: unknown): boolean {

@@ -154,6 +154,7 @@ export function createRoot({
     createdAt: state.createdAt,
     updatedAt: state.updatedAt,
     user: {id: state.user.id, app: state.user.app, active: true},
+    reactions: state.reactions,
     parent: state.parent && {id: state.parent.id, createdAt: state.parent.createdAt},
     issue: ancestry(state.issue),
   })

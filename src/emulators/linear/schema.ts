@@ -226,9 +226,12 @@ export const schema = buildSchema(`
     issue: NullableIssueFilter
     or: [CommentFilter!]
     parent: NullableCommentFilter
+    reactions: ReactionCollectionFilter
     updatedAt: DateComparator
     user: UserFilter
   }
+  input ReactionCollectionFilter { every: ReactionFilter, some: ReactionFilter }
+  input ReactionFilter { createdAt: DateComparator, id: IDComparator }
   input NullableCommentFilter {
     and: [NullableCommentFilter!]
     createdAt: DateComparator

@@ -16,10 +16,11 @@ export interface Linear {
   createComment(comment: NewLinearComment, signal?: AbortSignal): Promise<LinearAnswer<{readonly id: string}>>
   updateComment(id: string, body: string, signal?: AbortSignal): Promise<LinearAnswer<undefined>>
   comment(id: string, signal?: AbortSignal): Promise<LinearAnswer<LinearComment>>
-  /** Some comments with their reactions; those that are gone are left out. At most 100 ids. */
-  comments(ids: readonly string[], signal?: AbortSignal): Promise<LinearAnswer<readonly LinearComment[]>>
-  /** Comments on an issue and its children made after an instant, in no order. `complete`: there are no more. */
-  commentsUnder(
+  /**
+   * Comments on an issue and its children that were made, or reacted to, after an instant, newest first. `complete`:
+   * there are no more.
+   */
+  newsUnder(
     issueId: string,
     since: number,
     signal?: AbortSignal,

@@ -172,26 +172,17 @@ export async function openSdkLinear(options: LinearClientOptions): Promise<Linea
       return map(answer, data => data.comment)
     },
 
-    async comments(ids, signal) {
-      const answer = await send(
-        `query comments($filter: CommentFilter!) { comments(filter: $filter, first: ${PAGE}) { nodes { ${COMMENT} } } }`,
-        {filter: {id: {in: [...ids]}} satisfies LinearDocument.CommentFilter},
-        z.object({comments: nodes(comment)}),
-        signal,
-      )
-      return map(answer, data => data.comments.nodes)
-    },
-
-    async commentsUnder(issueId, since, signal) {
+    async newsUnder(issueId, since, signal) {
+      const createdAt = {gt: new Date(since).toISOString()}
       const filter = {
-        createdAt: {gt: new Date(since).toISOString()},
+        or: [{createdAt}, {reactions: {some: {createdAt}}}],
         issue: {or: [{id: {eq: issueId}}, {parent: {id: {eq: issueId}}}]},
       } satisfies LinearDocument.CommentFilter
       const found: LinearComment[] = []
       let after: string | null = null
       for (let page = 0; page < PAGES; page++) {
         const answer: LinearAnswer<z.output<typeof commentPage>> = await send(
-          `query commentsUnder($filter: CommentFilter!, $after: String) {
+          `query newsUnder($filter: CommentFilter!, $after: String) {
             comments(filter: $filter, first: ${PAGE}, after: $after) {
               nodes { ${COMMENT} } pageInfo { hasNextPage endCursor }
             }

@@ -150,6 +150,8 @@ describe('in every life of a deployment', () => {
         const stopped = folds.find(({event}) => event.type === 'cancel-requested')
         if (!stopped || stopped.before.phase === 'finished' || !state.run || state.run.status === 'completed')
           return
+        // What ended by itself after the stop was asked for had nothing left to stop; a later attempt is somebody's wish.
+        if (folds.slice(folds.indexOf(stopped)).some(({after}) => after.run?.status === 'completed')) return
         expect(folds.some(({event}) => event.type === 'cancel-sent')).toBe(true)
       },
       scenarios.map(scenario => ({...scenario, cancelFails: 0})),
