@@ -7,12 +7,13 @@ import {correlation} from '../../src/kernel/correlation.ts'
 import {createReplyStore} from '../../src/notifications/store.ts'
 import {createLogger} from '../../src/platform/logger.ts'
 import {migrate} from '../../src/platform/migrations.ts'
-import {createOutbox} from '../../src/platform/outbox.ts'
+import {createOutbox, OUTBOX_OVERDUE} from '../../src/platform/outbox.ts'
 import {createPool} from '../../src/platform/postgres.ts'
 import {createQueues} from '../../src/platform/queue.ts'
 import {createRedactor} from '../../src/platform/redact.ts'
 import {defineAction, defineAgent, type Actor, type Services} from '../../src/sdk/index.ts'
 import {startAgentWorker} from '../../src/worker/agent-worker.ts'
+import {startSweeper} from '../../src/worker/sweeper.ts'
 
 /** Jobs at a time, of the bench's agent and of raw BullMQ beside it. */
 export const CONCURRENCY = 50
@@ -92,7 +93,11 @@ export async function commands({
     runAttempt: async () => undefined,
     tellError: async () => undefined,
   })
-  outbox.start()
+  const sweeper = startSweeper({
+    db: pool,
+    log,
+    sweeps: [{name: 'outbox', everyMs: 2000, when: OUTBOX_OVERDUE, run: () => outbox.sweep()}],
+  })
 
   let given = 0
   return {
@@ -119,6 +124,7 @@ export async function commands({
     async close() {
       await worker.drain(10_000)
       await worker.close()
+      await sweeper.close()
       await outbox.close()
       await queues.close()
       await pool.end()

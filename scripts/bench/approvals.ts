@@ -71,7 +71,7 @@ export async function benchApprovals(args: readonly string[]): Promise<void> {
   }
 }
 
-async function environmentOf({
+export async function environmentOf({
   folder,
   linear,
   mailbox,

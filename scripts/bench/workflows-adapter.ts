@@ -7,17 +7,19 @@ import {createLocks} from '../../src/locks/service.ts'
 import {createLockStore} from '../../src/locks/store.ts'
 import {createLogger} from '../../src/platform/logger.ts'
 import {migrate} from '../../src/platform/migrations.ts'
-import {createOutbox} from '../../src/platform/outbox.ts'
+import {createOutbox, OUTBOX_OVERDUE} from '../../src/platform/outbox.ts'
 import {createPool} from '../../src/platform/postgres.ts'
 import {createQueues} from '../../src/platform/queue.ts'
 import {createRedactor} from '../../src/platform/redact.ts'
 import {defineAction, defineAgent, type AgentDefinition, type Services} from '../../src/sdk/index.ts'
 import {defineWorkflow, type WorkflowDefinition} from '../../src/sdk/workflow.ts'
 import {startWorkflowWorker} from '../../src/worker/workflow-attempts.ts'
+import {startSweeper} from '../../src/worker/sweeper.ts'
 import {agentActions} from '../../src/workflows/actions.ts'
 import {createLibrary} from '../../src/workflows/definition/load.ts'
 import {startEngine, type Definition} from '../../src/workflows/engine.ts'
 import {createWorkflowMetrics} from '../../src/workflows/metrics.ts'
+import {RUNS_DUE} from '../../src/workflows/ownership-store.ts'
 import {createWorkflows} from '../../src/workflows/service.ts'
 import {createWorkflowStore} from '../../src/workflows/store.ts'
 
@@ -80,7 +82,6 @@ export async function workflows({
   })
   const queues = createQueues({...(redisUrl === undefined ? {databaseUrl} : {redisUrl}), log})
   const outbox = createOutbox({db: pool, queues, log, clock: systemClock})
-  outbox.start()
   const lockStore = createLockStore({pool})
   const registry = new Registry()
   const locks = createLocks({
@@ -112,6 +113,15 @@ export async function workflows({
     }),
     clock: systemClock,
     log,
+  })
+  const sweeper = startSweeper({
+    db: pool,
+    log,
+    sweeps: [
+      {name: 'outbox', everyMs: 2000, when: OUTBOX_OVERDUE, run: () => outbox.sweep()},
+      {name: 'runs', everyMs: 1000, when: RUNS_DUE, run: () => engine.sweep()},
+      {name: 'runs of this process', everyMs: 10_000, run: () => engine.reconcile()},
+    ],
   })
   const service = createWorkflows({store, engine, definitions: library, clock: systemClock})
   const worker = startWorkflowWorker({
@@ -162,6 +172,7 @@ export async function workflows({
     async close() {
       await worker.drain(10_000)
       await worker.close()
+      await sweeper.close()
       await engine.close(10_000)
       await outbox.close()
       await queues.close()

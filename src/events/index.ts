@@ -59,7 +59,7 @@ export interface EventsWithJournal extends Events {
 
 /**
  * The bus of one process. It starts whether or not the transport is there, and never waits for it. With a pool it
- * also keeps the journal (call `journal.start()` where sweeps belong) and lets agents talk through the communicator.
+ * also keeps the journal, which somebody has to sweep, and lets agents talk through the communicator.
  */
 export function createEvents(options: EventsOptions & {readonly pool: pg.Pool}): EventsWithJournal
 export function createEvents(options: EventsOptions): Events

@@ -16,6 +16,13 @@ export interface HistoryQuery {
 export type Remark = Pick<InterAgentEvent, 'event_type' | 'source_agent' | 'payload' | 'timestamp'> &
   Partial<Pick<InterAgentEvent, 'target_agent' | 'correlation_id' | 'priority'>> & {readonly event_id: string}
 
+/** How long an event is left to the process that wrote it. */
+const GRACE_MS = 1_500
+const UNTOLD = `published_at is null and created_at < clock_timestamp() - interval '${GRACE_MS} ms'`
+
+/** Whether events wait that nobody told: see `sweep`. */
+export const EVENTS_UNTOLD = `exists (select from events where ${UNTOLD})`
+
 /** The SQL of the `events` table. Times are the database's. */
 export function createJournalStore() {
   return {
@@ -56,25 +63,12 @@ export function createJournalStore() {
       })
     },
 
-    async isAnyUnpublished(db: Db, graceMs: number): Promise<boolean> {
-      const {rows} = await db.query<{left: boolean}>({
-        name: 'event-left',
-        text: `select exists (
-          select from events
-          where published_at is null and created_at < clock_timestamp() - $1 * interval '1 millisecond') as left`,
-        values: [graceMs],
-      })
-      return rows[0]?.left ?? false
-    },
-
-    /** Those that nobody has told for `graceMs`, locked: what another process holds is skipped. */
-    async claimUnpublished(db: Db, graceMs: number, limit: number): Promise<readonly Event[]> {
+    /** Those that were left untold, locked: what another process holds is skipped. */
+    async claimUnpublished(db: Db, limit: number): Promise<readonly Event[]> {
       const {rows} = await db.query<EventRow>({
         name: 'event-unpublished',
-        text: `select ${COLUMNS} from events
-               where published_at is null and created_at < clock_timestamp() - $1 * interval '1 millisecond'
-               order by seq limit $2 for update skip locked`,
-        values: [graceMs, limit],
+        text: `select ${COLUMNS} from events where ${UNTOLD} order by seq limit $1 for update skip locked`,
+        values: [limit],
       })
       return rows.map(toEvent)
     },

@@ -1,3 +1,4 @@
+import {setTimeout as sleep} from 'node:timers/promises'
 import type pg from 'pg'
 import type {Clock} from '../kernel/clock.ts'
 import {toError} from '../kernel/errors.ts'
@@ -26,7 +27,6 @@ export interface EventJournal {
   history(query: HistoryQuery): Promise<readonly InterAgentEvent[]>
   /** Removes what is older than the retention; answers how many. */
   forget(): Promise<number>
-  start(): void
   /** Resolves when all that was announced or remembered so far has been dealt with. */
   flush(): Promise<void>
   close(): Promise<void>
@@ -38,36 +38,37 @@ export interface JournalOptions {
   readonly transport: Pick<Transport, 'watch'>
   readonly log: Pick<Logger, 'warn'>
   readonly clock: Clock
-  readonly sweepEveryMs?: number
-  /** How long an event is left to the process that wrote it. */
-  readonly graceMs?: number
   readonly retention?: {readonly ageMs: number; readonly rows: number}
 }
 
 const BATCH = 200
 const REMARKS_AT_MOST = 5_000
-const FORGET_EVERY_MS = 60_000
+/** What was missed is looked for again when Postgres did not tell. */
+const CATCH_UP_AGAIN_MS = 1_000
 /** Clocks differ, and an event may have been told a moment before it was marked as told. */
 const MARGIN_MS = 15_000
 const WEEK_MS = 7 * 24 * 3_600_000
 
 export function createJournal(options: JournalOptions): EventJournal {
-  const {pool, bus, transport, log, clock, sweepEveryMs = 1_000, graceMs = 1_500} = options
+  const {pool, bus, transport, log, clock} = options
   const {retention = {ageMs: WEEK_MS, rows: 1_000_000}} = options
   const store = createJournalStore()
   const inFlight = new Set<Promise<unknown>>()
   const remarks: Remark[] = []
-  const timers: NodeJS.Timeout[] = []
+  const closing = new AbortController()
   let writing: Promise<void> | undefined
   let sweeping: Promise<number> | undefined
   let missedSince: number | undefined
+  let gaps = 0
+  let catchingUp: Promise<void> | undefined
 
   transport.watch({
     up: () => undefined,
     down: () => undefined,
     gap(since) {
+      gaps++
       missedSince = Math.min(missedSince ?? since, since)
-      track(catchUp())
+      catchingUp ??= catchUp().finally(() => (catchingUp = undefined))
     },
   })
 
@@ -85,26 +86,33 @@ export function createJournal(options: JournalOptions): EventJournal {
     if (ids.length > 0) await store.markPublished(pool, ids)
   }
 
-  /** What was told to others while the transport did not know this process. */
+  /** Hears what was told to others while the transport did not know this process. */
   async function catchUp(): Promise<void> {
-    const since = missedSince
-    if (since === undefined) return
+    while (missedSince !== undefined && !closing.signal.aborted)
+      try {
+        const before = gaps
+        await hearSince(missedSince)
+        if (gaps === before) missedSince = undefined
+      } catch (error) {
+        log.warn({reason: toError(error).message}, 'missed events can’t be read yet')
+        await sleep(CATCH_UP_AGAIN_MS, undefined, {signal: closing.signal}).catch(() => undefined)
+      }
+  }
+
+  async function hearSince(since: number): Promise<void> {
     for (let after = '0', more = true; more;) {
       const {events, last} = await store.told(pool, clock() - since + MARGIN_MS, after, BATCH)
       for (const event of events) bus.deliver(event)
       after = last
       more = events.length === BATCH
     }
-    if (missedSince === since) missedSince = undefined
   }
 
   async function sweepAll(): Promise<number> {
-    if (missedSince !== undefined) await catchUp()
     for (let total = 0; ;) {
-      // Nearly always nothing is left: that is not worth a transaction.
-      if (!bus.open() || !(await store.isAnyUnpublished(pool, graceMs))) return total
+      if (!bus.open()) return total
       const told = await transaction(pool, async client => {
-        const events = await store.claimUnpublished(client, graceMs, BATCH)
+        const events = await store.claimUnpublished(client, BATCH)
         if (events.length === 0) return 0
         for (const event of events) bus.deliver(event)
         const results = await Promise.allSettled(events.map(event => bus.publish(event)))
@@ -144,9 +152,6 @@ export function createJournal(options: JournalOptions): EventJournal {
     }
   }
 
-  const quietly = (work: () => Promise<unknown>, what: string) => (): void =>
-    void work().catch((error: unknown) => log.warn({reason: toError(error).message}, what))
-
   return {
     async emitWithin(db, type, data, about) {
       const event = newEvent(type, data, about, clock())
@@ -174,21 +179,15 @@ export function createJournal(options: JournalOptions): EventJournal {
 
     forget,
 
-    start() {
-      if (timers.length > 0) return
-      timers.push(
-        setInterval(quietly(sweep, 'event sweep failed'), sweepEveryMs),
-        setInterval(quietly(forget, 'old events could not be removed'), FORGET_EVERY_MS),
-      )
-    },
-
     async flush() {
+      await catchingUp
       await Promise.all(inFlight)
       await writing
     },
 
     async close() {
-      for (const timer of timers) clearInterval(timer)
+      closing.abort()
+      await catchingUp
       await Promise.all(inFlight)
       await writing
       await sweeping?.catch(() => undefined)

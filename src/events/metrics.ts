@@ -1,5 +1,5 @@
 import {Counter, Gauge, Histogram, type Registry} from 'prom-client'
-import {boundedLabel} from '../platform/scrape.ts'
+import {boundedLabel} from '../platform/instruments.ts'
 import {EVENT_TYPES} from './event.ts'
 
 const TYPES: ReadonlySet<string> = new Set(EVENT_TYPES)

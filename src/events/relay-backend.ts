@@ -26,11 +26,12 @@ export interface RelayPulse {
 /** Where the two backends differ. Connections are ours and outlive each Relay that is opened on them. */
 export interface RelayBackend {
   readonly kind: 'postgres' | 'redis'
-  readonly options: Pick<RelayOptions, 'connection' | 'backend' | 'prefix'>
+  readonly options: Pick<RelayOptions, 'connection' | 'backend' | 'prefix' | 'blockTimeout'>
   close(): Promise<void>
 }
 
 export function redisRelay(redisUrl: string, pulse: RelayPulse, clock: Clock): RelayBackend {
+  const told = remembered(pulse, FRESH_MS)
   const redis = new Redis(redisUrl, {
     retryStrategy: times => Math.min(times * 50, 500),
     connectTimeout: 5_000,
@@ -39,14 +40,15 @@ export function redisRelay(redisUrl: string, pulse: RelayPulse, clock: Clock): R
     commandTimeout: 4_000,
   })
   redis.setMaxListeners(0)
-  redis.on('error', error => pulse.fail(error))
-  redis.on('close', () => pulse.fail(new Error('the connection to Redis broke')))
+  redis.on('error', error => told.fail(error))
+  redis.on('close', () => told.fail(new Error('the connection to Redis broke')))
   return {
     kind: 'redis',
     options: {
       connection: redis,
       prefix: 'signalbox',
-      backend: watched(createRedisRelayBackend, pulse, clock),
+      blockTimeout: 2_000,
+      backend: watched(createRedisRelayBackend, told, clock),
     },
     async close() {
       redis.disconnect()
@@ -55,22 +57,25 @@ export function redisRelay(redisUrl: string, pulse: RelayPulse, clock: Clock): R
 }
 
 export function postgresRelay(databaseUrl: string, pulse: RelayPulse, clock: Clock): RelayBackend {
+  const told = remembered(pulse, NOTIFIED_FRESH_MS)
   const pool = createPool({
     connectionString: databaseUrl,
     max: 6,
     applicationName: 'signalbox-events',
     // An inbox need not outlive a crash of the server: what must not be lost lies in `events`.
     settings: {search_path: 'bullmq', synchronous_commit: 'off'},
-    onError: error => pulse.fail(error),
+    onError: error => told.fail(error),
   })
   pool.setMaxListeners(0)
   return {
     kind: 'postgres',
     options: {
       connection: pool,
+      // What comes is told by NOTIFY, and that the connection broke is told, too.
+      blockTimeout: 10_000,
       backend: watched(
         createPostgresRelayBackend as unknown as RelayBackendFactory<ConnectionOptions>,
-        pulse,
+        told,
         clock,
       ),
     },
@@ -80,8 +85,29 @@ export function postgresRelay(databaseUrl: string, pulse: RelayPulse, clock: Clo
 
 /** How long an answer of the server about our registration, or a tidied inbox, counts as fresh. */
 const FRESH_MS = 500
-/** The same for an inbox in which nothing was found since. */
+/** The same on Postgres, which tells by itself when a connection breaks, and for an inbox in which nothing was found since. */
+const NOTIFIED_FRESH_MS = 5_000
 const EMPTY_FRESH_MS = 5_000
+
+/** What the server last said of our registration; until it fails, that holds for a while. */
+interface Remembered extends RelayPulse {
+  isFresh(at: number): boolean
+}
+
+function remembered(pulse: RelayPulse, freshMs: number): Remembered {
+  let aliveAt = -Infinity
+  return {
+    isFresh: at => at - aliveAt < freshMs,
+    beat(alive, askedAt) {
+      aliveAt = alive ? askedAt : -Infinity
+      pulse.beat(alive, askedAt)
+    },
+    fail(error) {
+      aliveAt = -Infinity
+      pulse.fail(error)
+    },
+  }
+}
 
 /**
  * A backend whose heartbeats are overheard: nothing else tells from outside that a Relay lost its server. The Relay
@@ -91,7 +117,7 @@ const EMPTY_FRESH_MS = 5_000
  */
 function watched(
   create: (options: RelayBackendOptions<ConnectionOptions>) => IRelayBackend,
-  pulse: RelayPulse,
+  told: Remembered,
   clock: Clock,
 ): RelayBackendFactory<ConnectionOptions> {
   return options => {
@@ -99,27 +125,29 @@ function watched(
     const heartbeat = backend.heartbeat.bind(backend)
     const readInbox = backend.readInbox.bind(backend)
     const trimInbox = backend.trimInbox.bind(backend)
-    let aliveAt = -Infinity
     let trimmed = {at: -Infinity, backlog: 0}
     let foundAt = -Infinity
     backend.heartbeat = async (nodeId, leaseMs) => {
       const askedAt = clock()
-      if (askedAt - aliveAt < FRESH_MS) return true
+      if (told.isFresh(askedAt)) return true
       try {
         const alive = await heartbeat(nodeId, leaseMs)
-        aliveAt = alive ? askedAt : -Infinity
-        pulse.beat(alive, askedAt)
+        told.beat(alive, askedAt)
         return alive
       } catch (error) {
-        aliveAt = -Infinity
-        pulse.fail(error)
+        told.fail(error)
         throw error
       }
     }
     backend.readInbox = async (...inbox) => {
-      const batch = await readInbox(...inbox)
-      if (batch.entries.length > 0) foundAt = clock()
-      return batch
+      try {
+        const batch = await readInbox(...inbox)
+        if (batch.entries.length > 0) foundAt = clock()
+        return batch
+      } catch (error) {
+        told.fail(error)
+        throw error
+      }
     }
     backend.trimInbox = async (...inbox) => {
       const askedAt = clock()

@@ -87,7 +87,6 @@ export function createRelayTransport(options: RelayTransportOptions): Transport 
         nodeId,
         leaseDuration: leaseMs,
         heartbeatInterval: heartbeatMs,
-        blockTimeout: 2_000,
       })
       // Its pulse says what matters; the rest would be said once a second.
       opened.on('error', () => undefined)

@@ -21,10 +21,9 @@ export interface Outbox {
   relay(entries: readonly OutboxEntry[]): void
   /** Resolves when all that was relayed so far is in the queue and its rows are gone, or it is left to the sweep. */
   flush(): Promise<void>
-  /** Hands over what has lain in the table for longer than `graceMs`; answers how many. */
+  /** Hands over what nobody relayed; answers how many. */
   sweep(): Promise<number>
-  start(): void
-  /** Ends sweeping and waits for what is in flight. */
+  /** Waits for what is in flight. */
   close(): Promise<void>
 }
 
@@ -33,14 +32,17 @@ export interface OutboxOptions {
   readonly queues: Pick<Queues, 'addMany'>
   readonly log: Pick<Logger, 'warn'>
   readonly clock: Clock
-  readonly sweepEveryMs?: number
-  /** How long a row is left to the process that wrote it. */
-  readonly graceMs?: number
-  /** How long the row of a job that is in the queue may stay, so that many are deleted at once. Less than `graceMs`. */
-  readonly tidyAfterMs?: number
 }
 
 const BATCH = 500
+/** How long a row is left to the process that wrote it. */
+const GRACE_MS = 1_500
+/** How long the row of a job that is in the queue may stay, so that many are deleted at once: less than its grace. */
+const TIDY_AFTER_MS = 200
+
+/** Whether jobs wait that nobody relayed: see `sweep`. */
+export const OUTBOX_OVERDUE = `exists (select from outbox where created_at < now() - interval '${GRACE_MS} ms')`
+
 const DELETE = 'delete from outbox where id = any($1::bigint[])'
 
 /**
@@ -48,22 +50,13 @@ const DELETE = 'delete from outbox where id = any($1::bigint[])'
  * a promise that its job will reach the queue at least once: a crash between the queue's yes and the row's deletion
  * repeats it. The job's id makes most repetitions harmless, and consumers must bear the rest.
  */
-export function createOutbox({
-  db,
-  queues,
-  log,
-  clock,
-  sweepEveryMs = 2_000,
-  graceMs = 1_500,
-  tidyAfterMs = 200,
-}: OutboxOptions): Outbox {
+export function createOutbox({db, queues, log, clock}: OutboxOptions): Outbox {
   const waiting: OutboxEntry[] = []
   let relayed: string[] = []
   let relaying: Promise<void> | undefined
   let tidying: NodeJS.Timeout | undefined
   let tidied: Promise<void> = Promise.resolve()
   let sweeping: Promise<number> | undefined
-  let timer: NodeJS.Timeout | undefined
 
   // Whatever arrives while one batch is under way goes together in the next.
   async function relayAll(): Promise<void> {
@@ -71,7 +64,7 @@ export function createOutbox({
       try {
         const taken = await handOver(waiting.splice(0, BATCH))
         relayed.push(...taken.map(entry => entry.outboxId))
-        tidying ??= setTimeout(() => void tidy(), tidyAfterMs)
+        tidying ??= setTimeout(() => void tidy(), TIDY_AFTER_MS)
       } catch (error) {
         // What still waits would only meet the same fate, one timeout after another.
         waiting.length = 0
@@ -120,27 +113,16 @@ export function createOutbox({
     return taken
   }
 
-  async function isAnyOverdue(): Promise<boolean> {
-    const {rows} = await db.query<{overdue: boolean}>({
-      name: 'outbox-overdue',
-      text: 'select exists (select from outbox where created_at < $1) as overdue',
-      values: [new Date(clock() - graceMs)],
-    })
-    return rows[0]?.overdue ?? false
-  }
-
   async function sweepAll(): Promise<number> {
     let total = 0
     for (;;) {
-      // Nearly always nothing is: that is not worth a transaction.
-      if (!(await isAnyOverdue())) return total
       const swept = await transaction(db, async client => {
         // Skipping what another process is sweeping right now; if that one fails, its rows are free again.
         const {rows} = await client.query<Row>(
           `select id, queue, name, job_id, data, delay_ms from outbox
            where created_at < $1
            order by id limit ${BATCH} for update skip locked`,
-          [new Date(clock() - graceMs)],
+          [new Date(clock() - GRACE_MS)],
         )
         if (rows.length === 0) return 0
         const taken = await handOver(rows.map(toEntry))
@@ -172,15 +154,7 @@ export function createOutbox({
 
     sweep,
 
-    start() {
-      timer ??= setInterval(() => {
-        sweep().catch((error: unknown) => log.warn({reason: toError(error).message}, 'outbox sweep failed'))
-      }, sweepEveryMs)
-    },
-
     async close() {
-      clearInterval(timer)
-      timer = undefined
       await relaying
       await tidy()
       await sweeping?.catch(() => undefined)

@@ -30,6 +30,7 @@ import {DEPLOYMENTS_LEFT} from '../deployments/store.ts'
 import {EVALUATIONS_DUE} from '../evaluation/store.ts'
 import {ARRIVALS_OPEN} from '../invocations/arrival-store.ts'
 import {agentQueue} from '../invocations/invocation.ts'
+import {EVENTS_UNTOLD} from '../events/journal-store.ts'
 import {INVOCATIONS_UNFINISHED} from '../invocations/store.ts'
 import {LOCKS_SWEEP_MS} from '../locks/service.ts'
 import {LOCKS_RESTLESS} from '../locks/store.ts'
@@ -46,6 +47,7 @@ import {RELEASES_DUE} from '../releases/store.ts'
 import {DIAGNOSES_DUE} from '../verification/diagnosis-store.ts'
 import {AppError} from '../kernel/errors.ts'
 import {systemClock} from '../kernel/clock.ts'
+import {OUTBOX_OVERDUE} from '../platform/outbox.ts'
 import type {QueueWorker} from '../platform/queue.ts'
 import {REGISTRY_SWEEP_MS} from '../registry/service.ts'
 import {AGENTS_UNSETTLED} from '../registry/store.ts'
@@ -174,13 +176,15 @@ export async function startWorker(house: House): Promise<RunningRole> {
       lockMs,
     }),
   )
-  outbox.start()
   dispatcher.start()
-  coordination.events.journal.start()
   const sweeper = startSweeper({
     db: pool,
     log,
     sweeps: [
+      {name: 'outbox', everyMs: 2000, when: OUTBOX_OVERDUE, run: () => outbox.sweep()},
+      {name: 'events', everyMs: 1000, when: EVENTS_UNTOLD, run: () => coordination.events.journal.sweep()},
+      {name: 'old events', everyMs: 60_000, run: () => coordination.events.journal.forget()},
+      ...engine.sweeps,
       ...(notifications
         ? [{name: 'replies', everyMs: 1000, when: REPLIES_LEFT, run: () => notifications.sweep()}]
         : []),
@@ -268,7 +272,7 @@ export async function startWorker(house: House): Promise<RunningRole> {
       {name: 'releases', everyMs: 1000, when: RELEASES_DUE, run: () => house.releases.sweep()},
       ...(diagnoses
         ? [
-            {name: 'diagnoses', everyMs: 500, when: DIAGNOSES_DUE, run: () => diagnoses.sweep()},
+            {name: 'diagnoses', everyMs: 1000, when: DIAGNOSES_DUE, run: () => diagnoses.sweep()},
             {name: 'old diagnoses', everyMs: 3_600_000, run: () => diagnoses.forgetOld()},
           ]
         : []),

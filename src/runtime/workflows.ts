@@ -7,10 +7,12 @@ import type {Logger} from '../platform/logger.ts'
 import type {Metrics} from '../platform/metrics.ts'
 import type {Outbox} from '../platform/outbox.ts'
 import type {AgentDefinition, Services} from '../sdk/index.ts'
+import type {Sweep} from '../worker/sweeper.ts'
 import {agentActions, type Actions} from '../workflows/actions.ts'
 import {describeFault} from '../workflows/definition/fault.ts'
 import {createLibrary, loadWorkflows, type Library} from '../workflows/definition/load.ts'
 import {startEngine} from '../workflows/engine.ts'
+import {RUNS_DUE} from '../workflows/ownership-store.ts'
 import {createWorkflowMetrics} from '../workflows/metrics.ts'
 import {createWorkflows, type Workflows} from '../workflows/service.ts'
 import {createWorkflowStore, type WorkflowStore} from '../workflows/store.ts'
@@ -30,6 +32,8 @@ export interface RunningEngine {
   readonly actions: Actions
   /** Something happened to a lock's token: a hint. */
   lockRang(token: string): void
+  /** What is due, and what an answer that was lost left unclear. */
+  readonly sweeps: readonly Sweep[]
   /** Lets attempts end within the grace and leaves its runs to others. */
   close(graceMs: number): Promise<void>
 }
@@ -92,6 +96,10 @@ export async function openWorkflows({
       return {
         actions,
         lockRang: token => engine.lockRang(token),
+        sweeps: [
+          {name: 'runs', everyMs: 1000, when: RUNS_DUE, run: () => engine.sweep()},
+          {name: 'runs of this process', everyMs: 10_000, run: () => engine.reconcile()},
+        ],
         close: graceMs => engine.close(graceMs),
       }
     },

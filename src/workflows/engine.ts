@@ -44,7 +44,6 @@ export interface EngineOptions {
   /** A dead instance's runs are taken over within this and twice `renewEveryMs`. */
   readonly leaseMs?: number
   readonly renewEveryMs?: number
-  readonly sweepEveryMs?: number
 }
 
 export type Engine = Awaited<ReturnType<typeof startEngine>>
@@ -53,9 +52,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 /** A run parked here that is due sooner is claimed in time; else the sweep sees to it. */
 const HINT_WITHIN_MS = 60_000
 const RING_AGAIN_MS = 1_000
-const RECONCILE_EVERY_MS = 10_000
-/** An answer was lost: what this instance owns is to be compared at the next sweep. */
-const NEVER = 0
+/** An answer was lost: what this instance owns is compared so soon, and again until Postgres answers. */
+const RECONCILE_SOON_MS = 1_000
 const CLAIM_AT_ONCE = 100
 
 /**
@@ -65,13 +63,13 @@ const CLAIM_AT_ONCE = 100
  */
 export async function startEngine(options: EngineOptions) {
   const {store, instance, definitions, actions, outbox, metrics, clock, log} = options
-  const {leaseMs = 12_000, renewEveryMs = 4_000, sweepEveryMs = 1_000} = options
+  const {leaseMs = 12_000, renewEveryMs = 4_000} = options
   const runs = new Map<string, Live>()
   const waiting = new Map<string, Set<(status: RunStatus) => void>>()
   const hints = new Map<string, NodeJS.Timeout>()
   let turning: Promise<void> | undefined
   let state = 'working' as 'working' | 'draining' | 'closed'
-  let reconciledAt = clock()
+  let reconciling: NodeJS.Timeout | undefined
   const pins = createPins({store, definitions})
   const decider = createDecider({
     definitions,
@@ -122,9 +120,6 @@ export async function startEngine(options: EngineOptions) {
   })
   await listener.ready
   let sweeping: Promise<void> | undefined
-  const sweeper = setInterval(() => {
-    sweeping ??= sweep().finally(() => (sweeping = undefined))
-  }, sweepEveryMs)
 
   async function claim(ids: readonly string[]): Promise<void> {
     const wanted = ids.filter(id => !runs.has(id))
@@ -132,7 +127,7 @@ export async function startEngine(options: EngineOptions) {
     try {
       for (const snapshot of await store.claim(wanted)) await adopt(snapshot)
     } catch (error) {
-      reconciledAt = NEVER
+      reconcileSoon()
       log.warn({reason: toError(error).message}, 'workflow runs could not be claimed; trying again')
     }
   }
@@ -148,7 +143,7 @@ export async function startEngine(options: EngineOptions) {
       checkSteps(plan, run)
     } catch (error) {
       if (isTransient(error)) {
-        reconciledAt = NEVER
+        reconcileSoon()
         return
       }
       const reason = toError(error).message
@@ -199,7 +194,7 @@ export async function startEngine(options: EngineOptions) {
    * knowing, since an answer was lost on its way, it gives up for anybody to claim.
    */
   async function reconcile(): Promise<void> {
-    reconciledAt = clock()
+    if (state === 'closed' || !ownership.valid()) return
     const known = new Set([...runs.values()].filter(live => !live.turning))
     const mine = new Map((await store.ownedBy([instance])).map(({id, fence}) => [id, fence]))
     for (const live of known) if (!live.gone && !live.turning && mine.get(live.id) !== live.fence) drop(live)
@@ -207,18 +202,25 @@ export async function startEngine(options: EngineOptions) {
     if (stray.length > 0) await store.release(stray)
   }
 
-  async function sweep(): Promise<void> {
-    if (state !== 'working' || !ownership.valid()) return
-    try {
-      if (clock() - reconciledAt >= RECONCILE_EVERY_MS) await reconcile()
-      for (;;) {
-        const due = await store.due(clock(), CLAIM_AT_ONCE)
-        await claim(due)
-        if (due.length < CLAIM_AT_ONCE) return
-      }
-    } catch (error) {
-      log.warn({reason: toError(error).message}, 'due workflow runs could not be looked for; trying again')
+  function reconcileSoon(): void {
+    reconciling ??= setTimeout(() => {
+      reconciling = undefined
+      reconcile().catch(reconcileSoon)
+    }, RECONCILE_SOON_MS)
+  }
+
+  async function sweepAll(): Promise<void> {
+    while (state === 'working' && ownership.valid()) {
+      const due = await store.due(clock(), CLAIM_AT_ONCE)
+      await claim(due)
+      if (due.length < CLAIM_AT_ONCE) return
     }
+  }
+
+  /** Carries runs on that are due: those that parked for long, and those whose instance has left. */
+  function sweep(): Promise<void> {
+    sweeping ??= sweepAll().finally(() => (sweeping = undefined))
+    return sweeping
   }
 
   /** Ends carrying it on here; whatever is under way can begin no more effects. */
@@ -368,7 +370,7 @@ export async function startEngine(options: EngineOptions) {
       }
       return delivered
     } catch (error) {
-      if (claim) reconciledAt = NEVER
+      if (claim) reconcileSoon()
       throw error
     }
   }
@@ -517,6 +519,9 @@ export async function startEngine(options: EngineOptions) {
 
     deliver,
 
+    sweep,
+    reconcile,
+
     /** Whether this instance carries the run on right now. */
     carries: (id: string): boolean => runs.has(id),
 
@@ -543,14 +548,14 @@ export async function startEngine(options: EngineOptions) {
     async close(graceMs = 0): Promise<void> {
       if (state !== 'working') return
       state = 'draining'
-      clearInterval(sweeper)
+      clearTimeout(reconciling)
       for (const hint of hints.values()) clearTimeout(hint)
       for (const live of runs.values()) if (!live.turning) void turn(live)
       const until = performance.now() + graceMs
       while (runs.size > 0 && performance.now() < until) await sleep(20)
       state = 'closed'
       for (const live of [...runs.values()]) drop(live)
-      await sweeping
+      await sweeping?.catch(() => undefined)
       await ownership.close()
       stepLocks.close()
       await store

@@ -24,6 +24,9 @@ export interface Snapshot {
 /** As Postgres answers it. */
 export type StoredSnapshot = Omit<Snapshot, 'journal'> & {readonly journal: readonly JournalRow[]}
 
+/** Whether runs are due that nobody carries on. */
+export const RUNS_DUE = 'exists (select from workflow_state where wake_at <= now())'
+
 /** Which instance carries which run on: one lease for each instance, and a fence for each owner that a run has. */
 export function createOwnershipStore({pool, instance}: {readonly pool: Pool; readonly instance: string}) {
   return {

@@ -66,8 +66,9 @@ async function traffic(place: Place) {
   const pool = createPool({connectionString: place.databaseUrl, onError: () => undefined})
   const registry = new Registry()
   const events = createEvents({where: place.where, pool, registry, log: silentLogger})
-  events.journal.start()
+  const sweeping = setInterval(() => void events.journal.sweep().catch(() => undefined), 1_000)
   closers.push(
+    async () => clearInterval(sweeping),
     () => pool.end(),
     () => events.close(),
   )

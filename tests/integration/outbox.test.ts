@@ -1,6 +1,6 @@
 import {afterEach, beforeEach, expect, test} from 'vitest'
 import type pg from 'pg'
-import {createOutbox, type Outbox, type OutboxEntry} from '../../src/platform/outbox.ts'
+import {createOutbox, OUTBOX_OVERDUE, type Outbox, type OutboxEntry} from '../../src/platform/outbox.ts'
 import {createPool} from '../../src/platform/postgres.ts'
 import {createQueues, type QueueJob, type Queues} from '../../src/platform/queue.ts'
 import {createTestDatabase, type TestDatabase} from '../support/database.ts'
@@ -46,7 +46,7 @@ function recordingQueue() {
 
 function open(queues: Pick<Queues, 'addMany'>): Outbox {
   const log = {warn: (_fields: object, message: string) => void warnings.push(message)}
-  const outbox = createOutbox({db: pool, queues, log, clock: () => now, sweepEveryMs: 20})
+  const outbox = createOutbox({db: pool, queues, log, clock: () => now})
   closers.push(() => outbox.close())
   return outbox
 }
@@ -160,12 +160,13 @@ test('two processes that sweep at once do not hand over the same rows', async ()
   expect(other.added).toEqual([])
 })
 
-test('once started it sweeps by itself', async () => {
-  const queue = recordingQueue()
+test('whether a crash left something is a condition that leaves fresh rows to their writers', async () => {
+  const isOverdue = async () =>
+    (await pool.query<{due: boolean}>(`select ${OUTBOX_OVERDUE} as due`)).rows[0]?.due
   await insert('left by a crash')
-  now += 2_000
-  open(queue).start()
-  await expect.poll(() => queue.added).toEqual([['left by a crash']])
+  expect(await isOverdue()).toBe(false)
+  await pool.query(`update outbox set created_at = created_at - interval '2 seconds'`)
+  expect(await isOverdue()).toBe(true)
 })
 
 test('a crash between the commit and the relay, and one before the row is deleted, run the job once', async () => {

@@ -29,7 +29,7 @@ const subscriptions = (
 ).map(([type, list]) =>
   events.bus.subscribe(type, list, event => void report[list].push(event.data as number)),
 )
-events.journal.start()
+setInterval(() => void events.journal.sweep().catch(() => undefined), 1_000)
 await Promise.all([service.ready, ...subscriptions.map(each => each.ready)])
 process.send?.('ready')
 

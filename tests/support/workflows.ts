@@ -5,13 +5,15 @@ import {AppError} from '../../src/kernel/errors.ts'
 import type {Json} from '../../src/kernel/json.ts'
 import {createLocks} from '../../src/locks/service.ts'
 import {createLockStore} from '../../src/locks/store.ts'
-import {createOutbox, type Outbox} from '../../src/platform/outbox.ts'
+import {createOutbox, OUTBOX_OVERDUE, type Outbox} from '../../src/platform/outbox.ts'
 import {createPool} from '../../src/platform/postgres.ts'
 import {createQueues, type QueueWorker, type Queues} from '../../src/platform/queue.ts'
 import {createAttemptRunner, startWorkflowWorker} from '../../src/worker/workflow-attempts.ts'
 import type {ActionContext} from '../../src/sdk/agent.ts'
+import {startSweeper} from '../../src/worker/sweeper.ts'
 import type {ActionRequest, Actions} from '../../src/workflows/actions.ts'
 import {startEngine, type Definition, type Definitions, type Engine} from '../../src/workflows/engine.ts'
+import {RUNS_DUE} from '../../src/workflows/ownership-store.ts'
 import type {Plan, Scope, Step, Work} from '../../src/workflows/plan.ts'
 import {createWorkflows, type Workflows} from '../../src/workflows/service.ts'
 import {createWorkflowStore, type WorkflowStore} from '../../src/workflows/store.ts'
@@ -123,7 +125,7 @@ export async function openWorkflows(
     actions,
     leaseMs,
     renewEveryMs,
-    sweepEveryMs,
+    sweepEveryMs = 1_000,
     max = 10,
     instance = randomUUID(),
     approvals,
@@ -144,8 +146,7 @@ export async function openWorkflows(
   const log = {info: () => undefined, warn, error: warn}
   const pool = createPool({connectionString: databaseUrl, max, onError: () => undefined})
   const queues = createQueues({databaseUrl, log})
-  const outbox = createOutbox({db: pool, queues, log, clock: systemClock, sweepEveryMs: 500})
-  outbox.start()
+  const outbox = createOutbox({db: pool, queues, log, clock: systemClock})
   const store = createWorkflowStore({pool, instance})
   const definitions = 'current' in plans ? plans : definitionsOf(plans)
   const locks = createLocks({
@@ -168,7 +169,15 @@ export async function openWorkflows(
     log,
     ...(leaseMs === undefined ? {} : {leaseMs}),
     ...(renewEveryMs === undefined ? {} : {renewEveryMs}),
-    ...(sweepEveryMs === undefined ? {} : {sweepEveryMs}),
+  })
+  const sweeper = startSweeper({
+    db: pool,
+    log,
+    sweeps: [
+      {name: 'outbox', everyMs: 500, when: OUTBOX_OVERDUE, run: () => outbox.sweep()},
+      {name: 'runs', everyMs: sweepEveryMs, when: RUNS_DUE, run: () => engine.sweep()},
+      {name: 'runs of this process', everyMs: 10_000, run: () => engine.reconcile()},
+    ],
   })
   const workflows = createWorkflows({store, engine, definitions, clock: systemClock})
   const workers: QueueWorker[] = [
@@ -202,6 +211,7 @@ export async function openWorkflows(
           await worker.close()
         }),
       )
+      await sweeper.close()
       await engine.close(graceMs)
       await outbox.close()
       await queues.close()

@@ -461,7 +461,8 @@ describe('the simulated world notices rules that', () => {
   ) =>
     fc.check(
       fc.property(among, scenario => !breaks(simulate(scenario, withRules))),
-      {numRuns: 2000},
+      // The same lives each time: a broken rule is noticed, or it is not. The first one that shows it is enough.
+      {numRuns: 2000, seed: 1, endOnFailure: true},
     ).failed
 
   test('begin without an answer', () => {
