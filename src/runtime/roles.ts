@@ -1,5 +1,4 @@
 import type {FastifyInstance} from 'fastify'
-import {GLASS_OVER} from '../access/break-glass.ts'
 import {ACCOUNTS_QUEUE} from '../access/links.ts'
 import {auditRoutes} from '../api/audit.ts'
 import {approvalPageRoutes} from '../api/approval-page.ts'
@@ -18,39 +17,19 @@ import {registryRoutes} from '../api/registry.ts'
 import {runRoutes} from '../api/runs.ts'
 import {createApi} from '../api/server.ts'
 import {toolRoutes} from '../api/tools.ts'
-import {forgetDeliveries, webhookRoutes} from '../api/webhooks.ts'
+import {webhookRoutes} from '../api/webhooks.ts'
 import {APPROVAL_OUTCOMES_QUEUE} from '../approvals/outcomes.ts'
-import {APPROVALS_DUE} from '../approvals/store.ts'
 import {LINEAR_QUEUE} from '../approvals/surfaces/linear-inbox.ts'
-import {AUDIT_NOTED} from '../audit/store.ts'
 import {openGateway, type Gateway} from '../bot/gateway.ts'
 import {syncCommands} from '../bot/registration.ts'
 import {DEPLOYMENTS_QUEUE, WEBHOOKS_QUEUE} from '../deployments/service.ts'
-import {DEPLOYMENTS_LEFT} from '../deployments/store.ts'
-import {EVALUATIONS_DUE} from '../evaluation/store.ts'
-import {ARRIVALS_OPEN} from '../invocations/arrival-store.ts'
 import {agentQueue} from '../invocations/invocation.ts'
-import {EVENTS_UNTOLD} from '../events/journal-store.ts'
-import {INVOCATIONS_UNFINISHED} from '../invocations/store.ts'
-import {LOCKS_SWEEP_MS} from '../locks/service.ts'
-import {LOCKS_RESTLESS} from '../locks/store.ts'
-import {TAKE_OVERS_DUE} from '../locks/take-over-store.ts'
-import {NOTICES_DUE} from '../notifications/notice-store.ts'
-import {OFFERS_OVER} from '../notifications/offer-store.ts'
 import {REPLIES_QUEUE} from '../notifications/service.ts'
-import {REPLIES_LEFT} from '../notifications/store.ts'
-import {DRAFTS_DUE} from '../planning/store.ts'
 import {PLANS_QUEUE} from '../plans/plans.ts'
-import {PLANS_DUE} from '../plans/store.ts'
 import {RELEASES_QUEUE} from '../releases/conductor.ts'
-import {RELEASES_DUE} from '../releases/store.ts'
-import {DIAGNOSES_DUE} from '../verification/diagnosis-store.ts'
 import {AppError} from '../kernel/errors.ts'
 import {systemClock} from '../kernel/clock.ts'
-import {OUTBOX_OVERDUE} from '../platform/outbox.ts'
 import type {QueueWorker} from '../platform/queue.ts'
-import {REGISTRY_SWEEP_MS} from '../registry/service.ts'
-import {AGENTS_UNSETTLED} from '../registry/store.ts'
 import {
   startAccountWorker,
   startApprovalOutcomeWorker,
@@ -64,11 +43,11 @@ import {scheduledDigests} from '../worker/scheduled-digests.ts'
 import {scheduledUptime} from '../worker/scheduled-uptime.ts'
 import {SCHEDULES_QUEUE, startSchedules} from '../worker/schedules.ts'
 import {startSweeper} from '../worker/sweeper.ts'
-import {createAttemptSweep, startWorkflowWorker} from '../worker/workflow-attempts.ts'
+import {startWorkflowWorker} from '../worker/workflow-attempts.ts'
 import {WORKFLOWS_QUEUE} from '../workflows/asked.ts'
-import {FOLLOWERS_BEHIND} from '../workflows/follower-store.ts'
 import {startAgents} from './agents.ts'
 import type {House} from './house.ts'
+import {sweepsOf} from './sweeps.ts'
 
 /** A part of the process that runs until told to stop. `drain` takes no more work and ends what runs, within the grace. */
 export interface RunningRole {
@@ -77,13 +56,13 @@ export interface RunningRole {
   drain(graceMs: number): Promise<void>
 }
 
+export const BOT_NEEDS_DISCORD =
+  'Role bot needs Discord: set DISCORD_TOKEN and DISCORD_APPLICATION_ID, or leave bot out (ROLES=worker,api).'
+
 export async function startBot(house: House, onFatal: (error: Error) => void): Promise<RunningRole> {
   const {config, discord, pipeline, mentions, commands, pool, log} = house
   if (!config.discord || !discord || !pipeline || !mentions) {
-    throw new AppError(
-      'START_FAILED',
-      'Role bot needs Discord: set DISCORD_TOKEN and DISCORD_APPLICATION_ID, or leave bot out of ROLES.',
-    )
+    throw new AppError('START_FAILED', BOT_NEEDS_DISCORD)
   }
   await syncCommands({commands: commands.values(), discord, guildId: config.discord.guildId, db: pool, log})
   const gateway: Gateway = await openGateway({
@@ -117,22 +96,16 @@ export async function startWorker(house: House): Promise<RunningRole> {
     invocations,
     notifications,
     dispatcher,
-    mail,
     linear,
-    interruptions,
     deployments,
     gates,
-    outbox,
     coordination,
-    takeOvers,
     approvals,
     workflows,
-    followers,
     services,
     log,
     leaseMs,
   } = house
-  const {diagnoses} = house.verification
   const lockMs = leaseMs
   await deployments?.keepLocks()
   const engine = await workflows.startEngine(services)
@@ -177,114 +150,7 @@ export async function startWorker(house: House): Promise<RunningRole> {
     }),
   )
   dispatcher.start()
-  const sweeper = startSweeper({
-    db: pool,
-    log,
-    sweeps: [
-      {name: 'outbox', everyMs: 2000, when: OUTBOX_OVERDUE, run: () => outbox.sweep()},
-      {name: 'events', everyMs: 1000, when: EVENTS_UNTOLD, run: () => coordination.events.journal.sweep()},
-      {name: 'old events', everyMs: 60_000, run: () => coordination.events.journal.forget()},
-      ...engine.sweeps,
-      ...(notifications
-        ? [{name: 'replies', everyMs: 1000, when: REPLIES_LEFT, run: () => notifications.sweep()}]
-        : []),
-      ...(notifications ? [{name: 'tokens', everyMs: 600_000, run: () => notifications.forgetTokens()}] : []),
-      ...(interruptions
-        ? [{name: 'arrivals', everyMs: 2000, when: ARRIVALS_OPEN, run: () => interruptions.sweep()}]
-        : []),
-      ...(interruptions
-        ? [{name: 'old arrivals', everyMs: 600_000, run: () => interruptions.forgetOld()}]
-        : []),
-      {name: 'evaluations', everyMs: 5_000, when: EVALUATIONS_DUE, run: () => house.evaluations.sweep()},
-      {name: 'old evaluations', everyMs: 3_600_000, run: () => house.evaluations.forgetOld()},
-      {name: 'old uptime checks', everyMs: 3_600_000, run: () => house.uptime.port.forgetOld()},
-      {name: 'old conversations', everyMs: 3_600_000, run: () => house.conversations.forgetOld()},
-      {name: 'offers', everyMs: 1000, when: OFFERS_OVER, run: () => house.offers.sweep()},
-      {
-        name: 'commands that the queue lost',
-        everyMs: 5000,
-        when: INVOCATIONS_UNFINISHED,
-        run: () => invocations.sweep(),
-      },
-      {
-        name: 'notes for the audit',
-        everyMs: 5000,
-        when: AUDIT_NOTED,
-        run: () => house.record.audit.sweep(),
-      },
-      {name: 'notices', everyMs: 1000, when: NOTICES_DUE, run: () => dispatcher.sweep()},
-      ...(house.projects?.installing
-        ? [
-            {
-              name: 'tokens of projects',
-              everyMs: 600_000,
-              run: () => house.projects?.installing?.tokens.sweep() ?? Promise.resolve(),
-            },
-          ]
-        : []),
-      {name: 'old notices', everyMs: 3_600_000, run: () => dispatcher.forgetOld()},
-      ...(mail ? [{name: 'old mails', everyMs: 3_600_000, run: () => mail.forgetOld()}] : []),
-      ...(linear?.sweeps ?? []),
-      {name: 'webhook deliveries', everyMs: 3_600_000, run: () => forgetDeliveries(pool)},
-      ...(deployments
-        ? [{name: 'deployments', everyMs: 1000, when: DEPLOYMENTS_LEFT, run: () => deployments.sweep()}]
-        : []),
-      ...(deployments
-        ? [
-            {
-              name: 'deployment locks',
-              everyMs: deployments.keepLocksEveryMs,
-              run: () => deployments.keepLocks(),
-            },
-          ]
-        : []),
-      {
-        name: 'agents',
-        everyMs: REGISTRY_SWEEP_MS,
-        when: AGENTS_UNSETTLED,
-        run: () => coordination.registry.sweep(),
-      },
-      {name: 'old agents', everyMs: 600_000, run: () => coordination.registry.sweep()},
-      {
-        name: 'approvals',
-        everyMs: config.approvals.sweepMs,
-        when: APPROVALS_DUE,
-        run: () => approvals.sweep(),
-      },
-      {name: 'old approvals', everyMs: 3_600_000, run: () => approvals.forgetOld()},
-      {
-        name: 'broken glass',
-        everyMs: config.approvals.sweepMs,
-        when: GLASS_OVER,
-        run: () => house.breakGlass.sweep(),
-      },
-      {name: 'take-overs', everyMs: 1000, when: TAKE_OVERS_DUE, run: () => takeOvers.sweep()},
-      {
-        name: 'locks',
-        everyMs: LOCKS_SWEEP_MS,
-        when: LOCKS_RESTLESS,
-        run: () => coordination.locks.sweep(),
-      },
-      {name: 'history of locks', everyMs: 60_000, run: () => coordination.locks.sweep()},
-      {name: 'plans', everyMs: 1000, when: PLANS_DUE, run: () => house.plans.sweep()},
-      {name: 'drafts', everyMs: 1000, when: DRAFTS_DUE, run: () => house.planning.sweep()},
-      {name: 'old drafts', everyMs: 3_600_000, run: () => house.planning.forgetOld()},
-      {name: 'releases', everyMs: 1000, when: RELEASES_DUE, run: () => house.releases.sweep()},
-      ...(diagnoses
-        ? [
-            {name: 'diagnoses', everyMs: 1000, when: DIAGNOSES_DUE, run: () => diagnoses.sweep()},
-            {name: 'old diagnoses', everyMs: 3_600_000, run: () => diagnoses.forgetOld()},
-          ]
-        : []),
-      {name: 'messages of runs', everyMs: 1000, when: FOLLOWERS_BEHIND, run: () => followers.sweep()},
-      {
-        name: 'attempts of runs',
-        everyMs: 10_000,
-        run: createAttemptSweep({store: workflows.store, queues}),
-      },
-      {name: 'old workflow runs', everyMs: 3_600_000, run: () => workflows.service().forgetOld()},
-    ],
-  })
+  const sweeper = startSweeper({db: pool, log, sweeps: [...sweepsOf(house), ...engine.sweeps]})
   void house.quality.lookAtContracts()
   return {
     name: 'worker',
