@@ -9,8 +9,14 @@ const needsServers = {
 /** What is tested is loaded once for each worker, not for each file: it holds no state outside of what its factories make. */
 const shared = {isolate: false, setupFiles: ['tests/support/properties.ts']}
 
+/**
+ * Chaos goes first and by itself: each of its files keeps a dozen processes, which share the 200 connections of one
+ * Postgres. All others are one queue, by the names of their projects: a group for each would leave a core idle at the end
+ * of each. The small ones, of unit, fill up what is left.
+ */
+const alone = {...shared, maxWorkers: 3, sequence: {groupOrder: 0}}
 /** Mostly asleep until a server answers or a time has come: two cores carry more of them than two. */
-const waitsMoreThanWorks = {...shared, maxWorkers: 3}
+const queued = {...shared, maxWorkers: 4, sequence: {groupOrder: 1}}
 
 /** Unit tests start nothing; the other projects share one embedded Postgres and one Redis for the whole run. */
 export default defineConfig({
@@ -21,10 +27,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['tests/unit/**/*.test.ts'],
-          testTimeout: 10_000,
-          ...shared,
-          maxWorkers: 2,
-          sequence: {groupOrder: 0},
+          testTimeout: 30_000,
+          ...queued,
         },
       },
       {
@@ -33,8 +37,7 @@ export default defineConfig({
           include: ['tests/contract/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          ...waitsMoreThanWorks,
-          sequence: {groupOrder: 1},
+          ...queued,
           ...needsServers,
         },
       },
@@ -44,8 +47,7 @@ export default defineConfig({
           include: ['tests/integration/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          ...waitsMoreThanWorks,
-          sequence: {groupOrder: 1},
+          ...queued,
           ...needsServers,
         },
       },
@@ -55,8 +57,7 @@ export default defineConfig({
           include: ['tests/e2e/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          ...waitsMoreThanWorks,
-          sequence: {groupOrder: 2},
+          ...queued,
           ...needsServers,
         },
       },
@@ -66,8 +67,7 @@ export default defineConfig({
           include: ['tests/chaos/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 60_000,
-          ...waitsMoreThanWorks,
-          sequence: {groupOrder: 3},
+          ...alone,
           ...needsServers,
         },
       },

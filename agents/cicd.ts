@@ -129,7 +129,7 @@ export default defineAgent({
     }),
 
     deploy_artifact: defineAction({
-      description: 'Run a target’s workflow at a branch or tag, and wait for its end',
+      description: 'Run a target’s workflow at a branch or tag, at what that holds now, and wait for its end',
       input: z.object({
         target: z.string().max(60).default('client').describe('what to ship'),
         ref: ref.optional().describe('branch or tag; the target’s own otherwise'),
@@ -138,17 +138,24 @@ export default defineAgent({
       async run({target: name, ref: at}, context) {
         const {
           services: {pipelines},
+          effect,
           signal,
         } = context
         const target = pipelines.target(name)
         const {repository: of, workflow: file, inputs} = target
+        const from = at ?? target.ref
+        // Kept: what was permitted is this commit, and a push since then must not be shipped in its place.
+        const commit = await effect('commit', {
+          run: () => pipelines.commitAt({repository: of, ref: from, signal}),
+          find: async () => undefined,
+        })
         const run = await startOnce(
-          {repository: of, workflow: file, ref: at ?? target.ref, inputs, target: target.name},
+          {repository: of, workflow: file, ref: from, inputs, target: target.name, sha: commit},
           context,
         )
         const title = `${target.name} → ${target.environment}`
         const onChange = showJobs(title, run, context)
-        const report = await pipelines.follow(run, {signal, onChange})
+        const report = await pipelines.follow(run, {signal, onChange, sha: commit})
         if (report.conclusion !== 'success') throw unsuccessful(title, report)
         return {
           kind: 'replied',
@@ -196,7 +203,7 @@ async function runOf(wanted: Wanted, context: ActionContext): Promise<StartedRun
   })
   if (known) return known
   const at = await refFor({repository: of, sha: commit, prefer: wanted.ref}, context)
-  return startOnce({repository: of, workflow: file, ref: at}, context)
+  return startOnce({repository: of, workflow: file, ref: at, sha: commit}, context)
 }
 
 /** A repository whose workflows are called otherwise: what was checked of the commit has to do. */

@@ -1,4 +1,5 @@
 import {z} from 'zod'
+import {ENVIRONMENTS} from '../src/kernel/environment.ts'
 import {AppError} from '../src/kernel/errors.ts'
 import {code, plain} from '../src/kernel/markdown.ts'
 import {
@@ -20,7 +21,7 @@ import {
 } from '../src/sdk/index.ts'
 
 const sha = z.string().regex(/^[0-9a-f]{40}$/, 'must be a full commit id')
-const environment = z.enum(['development', 'staging', 'production'])
+const environment = z.enum(ENVIRONMENTS)
 const name = z.string().min(1).max(60)
 
 /** Looks after what runs: whether it is well, what is shipped there, and how it gets back. */

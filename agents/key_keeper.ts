@@ -6,6 +6,7 @@ import {
   defineAgent,
   type AccountProof,
   type AccountsPort,
+  type ActionContext,
   type Actor,
   type Control,
   type MyAccounts,
@@ -29,12 +30,12 @@ export default defineAgent({
         code: z.string().optional(),
         remove: z.string().optional(),
       }),
-      async run({account, value, code: typed, remove}, {actor, services: {accounts}, signal}) {
+      async run({account, value, code: typed, remove}, {actor, services: {accounts}, signal, effect}) {
         const reply =
           remove !== undefined
             ? removed(remove, await accounts.remove(actor, remove))
             : account === 'mail'
-              ? await mail(accounts, actor, value, typed)
+              ? await mail(accounts, actor, effect, value, typed)
               : account === 'github' || account === 'linear'
                 ? proof(account, await accounts.prove(actor, account, signal))
                 : account === 'api'
@@ -154,11 +155,16 @@ function check(kind: 'github' | 'linear'): Control {
 async function mail(
   accounts: AccountsPort,
   actor: Actor,
+  effect: ActionContext['effect'],
   address: string | undefined,
   typed: string | undefined,
 ): Promise<Reply> {
   if (typed !== undefined) return typedCode(await accounts.typeCode(actor, typed))
-  const until = await accounts.mailCode(actor, address ?? '')
+  const until = await effect('mail a code', {
+    run: () => accounts.mailCode(actor, address ?? ''),
+    // Whether the last one was sent nobody knows, and a new one takes its place.
+    find: async () => undefined,
+  })
   return {
     state: 'waiting',
     title: 'a code is on its way',

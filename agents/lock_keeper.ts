@@ -13,8 +13,18 @@ export default defineAgent({
     take_over: defineAction({
       description: 'Ask the holder of a lock to let it go, or force it',
       input: z.object({lock: z.string(), reason: z.string().optional(), force: z.boolean()}),
-      async run({lock, reason, force}, {actor, correlationId, services}) {
-        const outcome = await services.locks.takeOver({correlationId, actor, lock, reason, force})
+      async run({lock, reason, force}, {actor, correlationId, services: {locks}, effect}) {
+        // A name means its hold of now. Attempted again, it must not hit the next one.
+        const find = async () =>
+          (await locks.held()).find(({id, resource}) => id === lock || resource === lock)
+        const hold = await effect('find the hold', {
+          run: async () => (await find())?.id ?? null,
+          find: async () => undefined,
+        })
+        const outcome =
+          hold === null
+            ? ({kind: 'not-held'} as const)
+            : await locks.takeOver({correlationId, actor, lock: hold, reason, force})
         return {kind: 'replied', reply: describe(outcome)}
       },
     }),

@@ -2,6 +2,7 @@ import {z} from 'zod'
 import {AppError} from '../src/kernel/errors.ts'
 import type {Json} from '../src/kernel/json.ts'
 import {code, plain} from '../src/kernel/markdown.ts'
+import {RISK_LEVELS} from '../src/kernel/risk-level.ts'
 import {defineAction, defineAgent, statusAction} from '../src/sdk/index.ts'
 
 const capability = z
@@ -39,7 +40,7 @@ export default defineAgent({
             dependencies: z.array(z.string()),
           }),
         ),
-        risk: z.enum(['low', 'medium', 'high', 'critical']).nullable(),
+        risk: z.enum(RISK_LEVELS).nullable(),
         /** The fact that a question asks for. */
         missing: z.string().nullable(),
         /** What a person should know: the question, the reasons, what is special about the plan. */

@@ -258,12 +258,14 @@ function runLine(run: WorkflowRunSummary, now: number): string {
 
 function digestLine(label: string, digest: WorkflowDigest): string {
   if (digest.total === 0) return `**${plain(label, 80)}** no runs`
-  const {latest} = digest
+  const {latest, total} = digest
+  // All that were read are of the period: there may be more.
+  const newest = total === DIGEST_RUNS ? 'the newest ' : ''
   const words =
     latest &&
     (latest.status === 'completed' ? (latest.conclusion ?? 'unknown') : 'running').replaceAll('_', ' ')
   return (
-    `**${plain(label, 80)}** ${digest.total} ${digest.total === 1 ? 'run' : 'runs'}: ${digest.success} ✅ / ${digest.failure} ❌` +
+    `**${plain(label, 80)}** ${newest}${total} ${total === 1 ? 'run' : 'runs'}: ${digest.success} ✅ / ${digest.failure} ❌` +
     `${digest.other > 0 ? ` / ${digest.other} ⚪` : ''} · average ${digest.averageMs === undefined ? 'n/a' : formatDuration(digest.averageMs)}` +
     (latest && words !== undefined
       ? ` · latest ${icon(latest)} ${link(words, latest.url)} ${timestamp(latest.createdAt)}`

@@ -3,6 +3,9 @@ import {code, ellipsis, link, plain} from '../src/kernel/markdown.ts'
 import {defineAction, defineAgent, type Reply, type SummaryDraft} from '../src/sdk/index.ts'
 
 const PREVIEWED = 1000
+/** Of a message, for what is left out and the preview together; and what the latter has in any case. */
+const ROOM = 1240
+const LEAST_PREVIEWED = 350
 
 /** Keeps the file of dated summaries: what was merged and shipped, and what comes next. */
 export default defineAgent({
@@ -38,14 +41,16 @@ export default defineAgent({
 
 function preview(draft: SummaryDraft): Reply {
   const {repository, path, markdown} = draft
-  const more = markdown.length - PREVIEWED
+  const left = omissions(draft)
+  const shown = Math.max(LEAST_PREVIEWED, Math.min(PREVIEWED, ROOM - left.join('\n').length))
+  const more = markdown.length - shown
   return {
     state: 'info',
     title: `summary of ${plain(repository, 40)} · dry run`,
     lines: [
       `nothing was written; this would go on top of ${code(path)}${more > 0 ? `, and ${more} characters more` : ''}`,
-      ...omissions(draft),
-      block(ellipsis(markdown, PREVIEWED)),
+      ...left,
+      block(ellipsis(markdown, shown)),
     ],
   }
 }

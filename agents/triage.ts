@@ -3,6 +3,7 @@ import {code, link, plain} from '../src/kernel/markdown.ts'
 import {
   defineAction,
   defineAgent,
+  wasCancelled,
   type DraftedFix,
   type ProposedFix,
   type Reply,
@@ -154,7 +155,10 @@ function describe(report: TriageReport, said: Said, drafted: DraftedFix | undefi
     ...told,
     [page, ...runs.slice(0, 3).map(run => link(run.workflow, run.url))].join(' · '),
   ]
-  if (!cause) return {state: 'partial', title: `${where} · fails, and the logs don’t say why`, lines: rest}
+  if (!cause) {
+    const what = wasCancelled(report) ? 'was cancelled' : 'fails'
+    return {state: 'partial', title: `${where} · ${what}, and the logs don’t say why`, lines: rest}
+  }
   return {
     state: cause.grade === 'needs review' ? 'partial' : 'failure',
     title: `${where} · ${cause.what}`,

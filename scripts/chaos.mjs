@@ -1,56 +1,62 @@
-// `npm run chaos -- --runs 100 --seed 1`: kills processes in every phase of a watched deploy, one seed a run.
-// A failing seed prints its timeline; `--runs 1 --seed <it>` plays it again. `--at-once` worlds live at a time.
-// `npm run chaos -- locks`, `-- bus`, `-- queues`, `-- approvals` and `-- workflows`: the long forms of tests that the suite has in
-// short; `--runs` counts for the last two too.
+// `npm run chaos`: kills processes in every phase of a watched deploy, one seed a run; a failing seed prints its timeline.
+// With a name: the long forms of tests that the suite has in short.
 import process from 'node:process'
-import {parseArgs} from 'node:util'
 import {startVitest} from 'vitest/node'
+import {commandLine} from '../dist/src/runtime/command-line.js'
 
 const LONG_FORMS = {
-  // Half a minute of 50 clients in 5 processes after one lock, with kills and pauses.
-  locks: {project: 'chaos', files: ['tests/chaos/locks.test.ts'], env: () => ({CHAOS_LOCKS_MS: '30000'})},
-  // Two processes that lose their transport for ten seconds; agents whose processes are killed and stopped.
+  locks: {
+    what: 'half a minute of 50 clients in 5 processes after one lock, with kills and pauses',
+    project: 'chaos',
+    files: ['tests/chaos/locks.test.ts'],
+    env: () => ({CHAOS_LOCKS_MS: '30000'}),
+  },
   bus: {
+    what: 'two processes that lose their transport for ten seconds; agents whose processes are killed',
     project: 'integration',
     files: ['tests/integration/events-two-processes.test.ts', 'tests/integration/registry-processes.test.ts'],
     env: () => ({SIGNALBOX_LONG: '1'}),
   },
-  // Workflows end to end with the queue on either backend.
-  queues: {project: 'e2e', files: ['tests/e2e/workflows.test.ts'], env: () => ({SIGNALBOX_LONG: '1'})},
-  // 200 races of decisions on every surface, with workers killed in between.
+  queues: {
+    what: 'workflows end to end with the queue on either backend',
+    project: 'e2e',
+    files: ['tests/e2e/workflows.test.ts'],
+    env: () => ({SIGNALBOX_LONG: '1'}),
+  },
   approvals: {
+    what: 'races of decisions on every surface, with workers killed in between; 200 runs unless told otherwise',
     project: 'chaos',
     files: ['tests/chaos/approvals.test.ts'],
     env: (runs, seed) => ({CHAOS_APPROVALS: String(runs ?? 200), CHAOS_SEED: String(seed)}),
   },
-  // 5,000 runs of workflows while their workers are killed each second and Postgres goes away every 5 to 20 s.
   workflows: {
+    what: 'runs of workflows while workers are killed each second and Postgres goes away; 5,000 runs unless told otherwise',
     project: 'chaos',
     files: ['tests/chaos/workflows.test.ts'],
     env: runs => ({CHAOS_WORKFLOWS: String(runs ?? 5000)}),
   },
 }
 
-const {values, positionals} = parseArgs({
-  allowPositionals: true,
+const number = {value: 'number', matches: /^[1-9]\d{0,8}$/}
+const {options, argument: name} = commandLine({
+  name: 'npm run chaos',
+  purpose:
+    'Kills processes in every phase of a watched deploy and counts what reached GitHub. A failing seed prints its timeline;\n`-- --runs 1 --seed <it>` plays it again.',
+  argument: {
+    name: 'form',
+    what: 'the kills in a deploy when left out; else the long form of a test that the suite has in short:',
+    among: Object.fromEntries(Object.entries(LONG_FORMS).map(([form, {what}]) => [form, what])),
+  },
   options: {
-    runs: {type: 'string'},
-    seed: {type: 'string', default: '1'},
-    'at-once': {type: 'string', default: '4'},
+    runs: {...number, what: 'how many: 100 unless told otherwise'},
+    seed: {...number, what: 'of the first run: 1 unless told otherwise'},
+    'at-once': {...number, what: 'worlds that live at a time: 4 unless told otherwise'},
   },
 })
-const runs = values.runs === undefined ? undefined : Number(values.runs)
-const [seed, atOnce] = [values.seed, values['at-once']].map(Number)
-if (![runs ?? 1, seed, atOnce].every(number => Number.isSafeInteger(number) && number > 0)) {
-  console.error('--runs, --seed and --at-once take whole numbers from 1 on.')
-  process.exit(1)
-}
+const runs = options.runs === undefined ? undefined : Number(options.runs)
+const seed = Number(options.seed ?? 1)
+const atOnce = Number(options['at-once'] ?? 4)
 
-const [name, ...more] = positionals
-if (more.length > 0 || (name !== undefined && !Object.hasOwn(LONG_FORMS, name))) {
-  console.error(`There is nothing but ${Object.keys(LONG_FORMS).join(' and ')} to name here.`)
-  process.exit(1)
-}
 const {project, files, env} =
   name === undefined
     ? {

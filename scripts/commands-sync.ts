@@ -3,9 +3,15 @@ import {createDiscordApi} from '../src/integrations/discord/api.ts'
 import {migrate} from '../src/platform/migrations.ts'
 import {createPool} from '../src/platform/postgres.ts'
 import type {CommandDefinition} from '../src/sdk/index.ts'
+import {commandLine} from '../src/runtime/command-line.ts'
 import {loadFolder} from '../src/runtime/load-plugins.ts'
 import {runOperator} from '../src/runtime/operator.ts'
 
+commandLine({
+  name: 'npm run commands:sync',
+  purpose:
+    'Compares the slash commands at Discord with ours and registers them where they differ; `npm start` does so by itself.',
+})
 await runOperator(async ({config, databaseUrl, log, say}) => {
   if (!config.discord) {
     say('Discord is off: set DISCORD_TOKEN and DISCORD_APPLICATION_ID.')

@@ -26,13 +26,13 @@ const SOURCES = ['src', 'commands', 'agents', 'scripts']
 
 /**
  * Installs dependencies if missing or stale, those for development too unless `dev` is false; with `build`, compiles
- * to dist/ if sources have changed. Rejects with a sentence for people.
+ * to dist/ if sources have changed. Says on stderr what takes long, unless `quiet`. Rejects with a sentence for people.
  */
-export async function setup({build = false, dev = true} = {}) {
+export async function setup({build = false, dev = true, quiet = false} = {}) {
   if (isInstalled(dev) && (!build || isBuilt())) return
-  await withLock(async () => {
-    if (!isInstalled(dev)) await install(dev)
-    if (build && !isBuilt()) await compile()
+  await withLock(quiet, async () => {
+    if (!isInstalled(dev)) await install(dev, quiet)
+    if (build && !isBuilt()) await compile(quiet)
   })
 }
 
@@ -51,22 +51,16 @@ function packagesOf(lockfile) {
   return existsSync(lockfile) ? JSON.parse(readFileSync(lockfile, 'utf8')).packages : {}
 }
 
-async function install(dev) {
+async function install(dev, quiet) {
   const [major, minor] = process.versions.node.split('.').map(Number)
   if (major < 20 || (major === 20 && minor < 19)) {
     throw new Error(`Signalbox needs Node 20.19 or newer; this is ${process.version}.`)
   }
-  say('Installing dependencies (npm install) ...')
+  if (!quiet) say('Installing dependencies (npm install) ...')
   // The npm that runs us, if one does: it need not be the first on the PATH.
   const npm = process.env.npm_execpath?.endsWith('.js') ? [execPath, process.env.npm_execpath] : ['npm']
-  await run([
-    ...npm,
-    'install',
-    ...(dev ? ['--include=dev'] : []),
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=error',
-  ])
+  const flags = ['--no-audit', '--no-fund', '--loglevel=error']
+  await run([...npm, 'install', ...(dev ? ['--include=dev'] : []), ...flags], quiet)
 }
 
 // --- compiled code --------------------------------------------------------------------------------------------
@@ -82,11 +76,11 @@ function wantedBuild() {
   return digest([...configs, ...sources].map(path => [path, readIfThere(join(root, path))]))
 }
 
-async function compile() {
-  say('Compiling ...')
+async function compile(quiet) {
+  if (!quiet) say('Compiling ...')
   const wanted = wantedBuild()
   removeOrphans()
-  await run([execPath, join(modules, 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'])
+  await run([execPath, join(modules, 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'], quiet)
   // If a file changed meanwhile, the next call sees the difference and compiles again.
   writeFileSync(buildStamp, wanted)
 }
@@ -117,11 +111,11 @@ function filesIn(folder, ending) {
 // --- one at a time --------------------------------------------------------------------------------------------
 
 /** Whoever makes the folder works; the others wait, then look again whether anything is left to do. */
-async function withLock(work) {
+async function withLock(quiet, work) {
   const lock = join(modules, '.signalbox-setup')
   mkdirSync(modules, {recursive: true})
   for (let waited = false; !take(lock); waited = true) {
-    if (!waited) say('Another process is setting this checkout up; waiting ...')
+    if (!waited && !quiet) say('Another process is setting this checkout up; waiting ...')
     await sleep(200)
   }
   try {
@@ -171,18 +165,21 @@ function isAlive(holder) {
 
 // --- small change ---------------------------------------------------------------------------------------------
 
-/** Runs a program with its output shown on stderr, so that a caller's stdout stays the caller's. */
-function run([program, ...args]) {
+/** Runs a program with its output shown on stderr, so that a caller's stdout stays the caller's; `quiet`, only if it fails. */
+function run([program, ...args], quiet) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd: root,
-      stdio: ['ignore', 2, 2],
+      stdio: quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 2, 2],
       shell: process.platform === 'win32' && program === 'npm',
     })
+    let said = ''
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', text => (said += text))
     child.once('error', reject)
-    child.once('exit', (code, signal) => {
-      if (code === 0) resolve()
-      else reject(new Error(`\`${[program, ...args].join(' ')}\` failed (${signal ?? `exit ${code}`})`))
+    child.once('close', (code, signal) => {
+      if (code === 0) return resolve()
+      const failure = `\`${[program, ...args].join(' ')}\` failed (${signal ?? `exit ${code}`})`
+      reject(new Error([said.trim(), failure].filter(Boolean).join('\n')))
     })
   })
 }

@@ -13,6 +13,8 @@ try {
 // Not before the set-up: on a fresh clone there is no vitest to import.
 const {parseCLI, startVitest} = await import('vitest/node')
 const {filter, options} = parseCLI(['vitest', 'run', ...process.argv.slice(2)])
+// Its help has been printed by the line above, which would go on all the same.
+if (options.help) process.exit(0)
 const vitest = await startVitest('test', filter, {...options, watch: false})
 const modules = vitest.state.getTestModules()
 const broken = vitest.state.getUnhandledErrors().length

@@ -1,6 +1,12 @@
+import {commandLine} from '../src/runtime/command-line.ts'
 import {runOperator} from '../src/runtime/operator.ts'
 
-/** The acceptance check of a running system: what a monitor, a dashboard and a person would first ask it. */
+commandLine({
+  name: 'npm run validate',
+  purpose:
+    'Asks a running system at PUBLIC_URL, else HTTP_HOST and HTTP_PORT, what a monitor would ask first. Exit code 1: it is not as it should be.',
+})
+
 await runOperator(async ({config, say}) => {
   const base = config.http.publicUrl ?? `http://${config.http.host}:${config.http.port}`
   const checks: readonly [string, string, (response: Response, text: string) => boolean][] = [
@@ -19,6 +25,13 @@ await runOperator(async ({config, say}) => {
       response => response.status === 401 || response.status === 503,
     ],
   ]
+  try {
+    await fetch(base, {signal: AbortSignal.timeout(5000)})
+  } catch {
+    say(`❌ nobody answers at ${base}`)
+    say('   → start it with `npm start`, or set PUBLIC_URL (or HTTP_HOST and HTTP_PORT) to where it runs')
+    return false
+  }
   let failed = 0
   for (const [what, path, holds] of checks) {
     try {

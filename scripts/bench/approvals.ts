@@ -71,7 +71,7 @@ export async function benchApprovals(args: readonly string[]): Promise<void> {
   }
 }
 
-export async function environmentOf({
+async function environmentOf({
   folder,
   linear,
   mailbox,

@@ -48,6 +48,6 @@ if (bench) {
   await bench.run(args)
 } else {
   process.stdout.write('npm run bench -- <name>\n\n')
-  for (const [each, {what}] of Object.entries(BENCHES)) process.stdout.write(`  ${each.padEnd(12)}${what}\n`)
-  process.exitCode = name === undefined ? 0 : 1
+  for (const [each, {what}] of Object.entries(BENCHES)) process.stdout.write(`  ${each.padEnd(14)}${what}\n`)
+  process.exitCode = name === undefined || name === '--help' ? 0 : 1
 }

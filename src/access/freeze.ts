@@ -1,5 +1,6 @@
+import type {Environment} from '../kernel/environment.ts'
 import {momentsOf, wallClock} from '../kernel/zoned-time.ts'
-import type {Environment, Freeze} from '../platform/config/config.ts'
+import type {Freeze} from '../platform/config/config.ts'
 
 export interface Frozen {
   /** When nothing freezes it any more, as far as can be seen. Milliseconds since the epoch. */

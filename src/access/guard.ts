@@ -1,5 +1,6 @@
+import type {Environment} from '../kernel/environment.ts'
 import {timestamp} from '../kernel/markdown.ts'
-import type {Environment, Freeze} from '../platform/config/config.ts'
+import type {Freeze} from '../platform/config/config.ts'
 import type {Db} from '../platform/postgres.ts'
 import type {BreakGlass, GlassWindow} from './break-glass.ts'
 import {frozen, type Frozen} from './freeze.ts'

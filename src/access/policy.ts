@@ -70,7 +70,7 @@ export function isAdmin(policy: AccessPolicy, actor: Actor): boolean {
   )
 }
 
-export function principalOf(policy: AccessPolicy, actor: Actor): Principal | undefined {
+function principalOf(policy: AccessPolicy, actor: Actor): Principal | undefined {
   return actor.kind === 'discord'
     ? policy.principals.find(principal => principal.discord === actor.id)
     : undefined

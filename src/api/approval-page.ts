@@ -16,6 +16,7 @@ import {
 import {createRateLimit} from './rate-limit.ts'
 import type {RouteDescription} from './openapi.ts'
 import {header, rawBody, type RouteAccess} from './server.ts'
+import {VOTE_STATUS} from './vote-status.ts'
 
 const COOKIE = 'signalbox_link'
 /** From opening the link to deciding; long enough to read a release, short enough for a borrowed phone. */
@@ -26,23 +27,8 @@ const MAX_TEXT = 1000
 const PATH = '/approvals/:id/decide/:decision'
 const HTML = 'text/html'
 
-/** How a refused vote is answered; the page says the rest. */
-const STATUS: Readonly<Record<RefusalCode, number>> = {
-  NOT_FOUND: 404,
-  UNKNOWN_PERSON: 403,
-  NOT_ENTITLED: 403,
-  OWN_REQUEST: 403,
-  ALREADY_DECIDED: 409,
-  ALREADY_VOTED: 409,
-  EXPIRED: 410,
-  MOVED: 409,
-  REASON_REQUIRED: 422,
-  JUSTIFICATION_REQUIRED: 422,
-  FORGED: 403,
-  WRONG_CODE: 403,
-  NO_CODE: 403,
-  EDITED: 409,
-}
+/** A vote that lacks words: the form is shown again. */
+const ASKED_AGAIN: ReadonlySet<RefusalCode> = new Set(['REASON_REQUIRED', 'JUSTIFICATION_REQUIRED'])
 
 /**
  * The page behind the links in approval mails. Gateways and mail programs fetch such links before people do, some from
@@ -86,6 +72,19 @@ export function approvalPageRoutes({
       429,
       sentencePage('Too many visits', `Come back in ${formatDuration(wait)}.`),
     )
+  }
+
+  /** What a visitor with a link that works is shown; the others are answered here. */
+  async function visit(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    token: string | undefined,
+    shown: (link: OpenedLink) => FastifyReply | Promise<FastifyReply>,
+  ): Promise<FastifyReply> {
+    const refusal = tooMany(request, reply, token)
+    if (refusal) return refusal
+    const link = await opened(request, token)
+    return link ? shown(link) : show(reply, 404, deadLinkPage())
   }
 
   /** Whether the form was sent by a page of ours. Under our own referrer policy browsers say `null` for the origin. */
@@ -160,12 +159,55 @@ export function approvalPageRoutes({
         )
       case 'refused': {
         const now = {...link, request: outcome.request ?? link.request}
-        const status = STATUS[outcome.code]
-        return status === 422
-          ? showForm(reply, now, status, outcome.message)
-          : showStanding(reply, now, status, outcome.message)
+        return ASKED_AGAIN.has(outcome.code)
+          ? showForm(reply, now, 422, outcome.message)
+          : showStanding(reply, now, VOTE_STATUS[outcome.code], outcome.message)
       }
     }
+  }
+
+  async function takeForm(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    link: OpenedLink,
+  ): Promise<FastifyReply> {
+    const fields = new URLSearchParams(rawBody(request).toString('utf8'))
+    const view = fields.get(FIELDS.view) ?? ''
+    const evidence = {ip: request.ip, user_agent: shortly(request, 'user-agent')}
+    if (!comesFromHere(request) || !isProven(link, view, fields.get(FIELDS.proof) ?? '')) {
+      await links.turnAway(link, {
+        code: 'FORGED',
+        note: 'the form was not sent from the page that was shown',
+        evidence: {
+          ...evidence,
+          origin: shortly(request, 'origin'),
+          site: shortly(request, 'sec-fetch-site'),
+        },
+      })
+      return showForm(
+        reply,
+        link,
+        403,
+        'The form was not sent from this page. Read it once more, then decide.',
+      )
+    }
+    if (!isOpen(link)) {
+      await links.turnAway(link, {...overAlready(link), evidence})
+      return showStanding(reply, link, 409, 'Nothing was changed: it is over already.')
+    }
+    if (fields.get(FIELDS.step) === 'send-code') return sendCode(reply, link)
+    const reason = text(fields.get(FIELDS.reason))
+    const justification = text(fields.get(FIELDS.justification))
+    if (link.decision === 'reject' && reason === undefined)
+      return showForm(reply, link, 422, 'Say why: the requester wants to know.')
+    const outcome = await links.decide(link, {
+      view,
+      ...given('code', text(fields.get(FIELDS.code))),
+      ...given('reason', reason),
+      ...given('justification', justification),
+      evidence,
+    })
+    return afterDeciding(reply, link, outcome)
   }
 
   return (app: FastifyInstance): void => {
@@ -189,79 +231,30 @@ export function approvalPageRoutes({
       },
       async (request, reply) => {
         const {token} = request.params as {token: string}
-        const refusal = tooMany(request, reply, token)
-        if (refusal) return refusal
-        const link = await opened(request, token)
-        if (!link) return show(reply, 404, deadLinkPage())
-        const secure = publicUrl().startsWith('https:') ? '; Secure' : ''
-        reply.header(
-          'set-cookie',
-          `${COOKIE}=${token}; Path=${pathOf(link)}; Max-Age=${VISIT_S}; HttpOnly; SameSite=Lax${secure}`,
-        )
-        return backTo(reply, link)
+        return visit(request, reply, token, link => {
+          const secure = publicUrl().startsWith('https:') ? '; Secure' : ''
+          reply.header(
+            'set-cookie',
+            `${COOKIE}=${token}; Path=${pathOf(link)}; Max-Age=${VISIT_S}; HttpOnly; SameSite=Lax${secure}`,
+          )
+          return backTo(reply, link)
+        })
       },
     )
 
     app.get(
       PATH,
       describe('What is to be decided, and the form that decides it', 'the page'),
-      async (request, reply) => {
-        const token = cookie(request)
-        const refusal = tooMany(request, reply, token)
-        if (refusal) return refusal
-        const link = await opened(request, token)
-        if (!link) return show(reply, 404, deadLinkPage())
-        return isOpen(link) ? showForm(reply, link) : showStanding(reply, link)
-      },
+      (request, reply) =>
+        visit(request, reply, cookie(request), link =>
+          isOpen(link) ? showForm(reply, link) : showStanding(reply, link),
+        ),
     )
 
     app.post(
       PATH,
       describe('Decides, or asks for the code first: the page’s own form, URL-encoded', 'how it stands'),
-      async (request, reply) => {
-        const token = cookie(request)
-        const refusal = tooMany(request, reply, token)
-        if (refusal) return refusal
-        const link = await opened(request, token)
-        if (!link) return show(reply, 404, deadLinkPage())
-        const fields = new URLSearchParams(rawBody(request).toString('utf8'))
-        const view = fields.get(FIELDS.view) ?? ''
-        const evidence = {ip: request.ip, user_agent: shortly(request, 'user-agent')}
-        if (!comesFromHere(request) || !isProven(link, view, fields.get(FIELDS.proof) ?? '')) {
-          await links.turnAway(link, {
-            code: 'FORGED',
-            note: 'the form was not sent from the page that was shown',
-            evidence: {
-              ...evidence,
-              origin: shortly(request, 'origin'),
-              site: shortly(request, 'sec-fetch-site'),
-            },
-          })
-          return showForm(
-            reply,
-            link,
-            403,
-            'The form was not sent from this page. Read it once more, then decide.',
-          )
-        }
-        if (!isOpen(link)) {
-          await links.turnAway(link, {...overAlready(link), evidence})
-          return showStanding(reply, link, 409, 'Nothing was changed: it is over already.')
-        }
-        if (fields.get(FIELDS.step) === 'send-code') return sendCode(reply, link)
-        const reason = text(fields.get(FIELDS.reason))
-        const justification = text(fields.get(FIELDS.justification))
-        if (link.decision === 'reject' && reason === undefined)
-          return showForm(reply, link, 422, 'Say why: the requester wants to know.')
-        const outcome = await links.decide(link, {
-          view,
-          ...given('code', text(fields.get(FIELDS.code))),
-          ...given('reason', reason),
-          ...given('justification', justification),
-          evidence,
-        })
-        return afterDeciding(reply, link, outcome)
-      },
+      (request, reply) => visit(request, reply, cookie(request), link => takeForm(request, reply, link)),
     )
   }
 }

@@ -1,10 +1,12 @@
 import type {FastifyInstance, FastifyReply, FastifyRequest} from 'fastify'
 import {z} from 'zod'
 import type {ApprovalService} from '../approvals/service.ts'
-import type {ApprovalRequest, HistoryEntry, RefusalCode, Vote, VoteOutcome} from '../approvals/request.ts'
+import type {ApprovalRequest, HistoryEntry, Vote, VoteOutcome} from '../approvals/request.ts'
 import {totalOf} from '../approvals/statistics.ts'
 import {AppError} from '../kernel/errors.ts'
+import {RISK_LEVELS} from '../kernel/risk-level.ts'
 import {callerOf, header, jsonBody, problem, rawBody} from './server.ts'
+import {VOTE_STATUS} from './vote-status.ts'
 
 const time = z.iso.datetime()
 const text = z.string()
@@ -20,7 +22,7 @@ const decision = z.object({
 const approval = z.object({
   id: text,
   status: z.enum(['pending', 'approved', 'rejected', 'expired', 'cancelled']),
-  risk_level: z.enum(['low', 'medium', 'high', 'critical']),
+  risk_level: z.enum(RISK_LEVELS),
   risk_score: z.number().describe('0 to 10'),
   reasons: z.array(text).describe('every rule of the risk policy that fired'),
   required: z.object({
@@ -99,23 +101,6 @@ const listing = z.object({
 })
 const params = z.object({id: z.string().max(64)})
 const taskParams = z.object({task_id: z.string().max(200)})
-
-const STATUS: Readonly<Record<RefusalCode, number>> = {
-  NOT_FOUND: 404,
-  UNKNOWN_PERSON: 403,
-  NOT_ENTITLED: 403,
-  OWN_REQUEST: 403,
-  ALREADY_DECIDED: 409,
-  ALREADY_VOTED: 409,
-  MOVED: 409,
-  EXPIRED: 410,
-  REASON_REQUIRED: 400,
-  FORGED: 403,
-  WRONG_CODE: 403,
-  NO_CODE: 403,
-  EDITED: 409,
-  JUSTIFICATION_REQUIRED: 400,
-}
 
 /** What waits for people, and their decisions: the same judge as on every other surface, with persons' own tokens. */
 export function approvalRoutes({
@@ -291,7 +276,7 @@ export function approvalRoutes({
 
 function answer(reply: FastifyReply, outcome: VoteOutcome): FastifyReply {
   return outcome.kind === 'refused'
-    ? problem(reply, STATUS[outcome.code], outcome.code, outcome.message)
+    ? problem(reply, VOTE_STATUS[outcome.code], outcome.code, outcome.message)
     : reply.send(approvalToWire(outcome.request) satisfies z.output<typeof approval>)
 }
 

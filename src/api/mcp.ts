@@ -29,12 +29,12 @@ export function mcpRoutes({
   /** How long the caller has to wait; 0: they need not, and these messages count. */
   function admit(caller: Caller, body: unknown): number {
     const key = caller.kind === 'house' ? 'house' : `person ${caller.person.id}`
-    const wait = Math.max(messages.wait(key), calls.wait(key))
+    const sent: readonly unknown[] = [body].flat()
+    const called = sent.filter(message => (message as {method?: unknown} | null)?.method === 'tools/call')
+    const wait = Math.max(messages.wait(key, sent.length), calls.wait(key, Math.max(called.length, 1)))
     if (wait > 0) return wait
-    for (const message of [body].flat()) {
-      messages.count(key)
-      if ((message as {method?: unknown} | null)?.method === 'tools/call') calls.count(key)
-    }
+    sent.forEach(() => messages.count(key))
+    called.forEach(() => calls.count(key))
     return 0
   }
 

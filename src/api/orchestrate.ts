@@ -1,5 +1,6 @@
 import type {FastifyInstance, FastifyRequest} from 'fastify'
 import {z} from 'zod'
+import {ENVIRONMENTS} from '../kernel/environment.ts'
 import {AppError} from '../kernel/errors.ts'
 import type {Actor, Draft, DraftedWorkflow, Planned, PlanningPort, PlanningRequest} from '../sdk/index.ts'
 import type {Workflows} from '../workflows/service.ts'
@@ -33,7 +34,7 @@ const facts = z.object({
   pr_number: z.int().min(1).optional(),
   repo_url: text(300).optional(),
   target: text(60).optional(),
-  environment: z.enum(['development', 'staging', 'production']).optional(),
+  environment: z.enum(ENVIRONMENTS).optional(),
   ref: z
     .string()
     .regex(/^(?!.*(\.\.|@\{|\/\/))[\w][\w./+-]{0,199}$/)

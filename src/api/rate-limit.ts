@@ -30,10 +30,11 @@ export function createRateLimit({
   }
 
   return {
-    /** How many milliseconds until it is let through again; 0: it would be now. */
-    wait(key: string): number {
+    /** How many milliseconds until it is let through so many times; 0: it would be now. More than the limit never are. */
+    wait(key: string, times = 1): number {
+      if (times > limit) return windowMs
       const window = windows.get(key)
-      if (!window || window.used < limit) return 0
+      if (!window || window.used + times <= limit) return 0
       return Math.max(0, window.opened + windowMs - clock())
     },
 

@@ -29,6 +29,7 @@ const step = z.object({
   error: fault.nullable(),
   started_at: time.nullable(),
   ended_at: time.nullable(),
+  retry_at: time.optional().describe('when it is tried again; absent unless it waits for that'),
 })
 const runShape = z.object({
   id: z.string(),

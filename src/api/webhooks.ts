@@ -1,16 +1,17 @@
 import type {FastifyInstance, FastifyReply, FastifyRequest} from 'fastify'
 import {z} from 'zod'
 import {codesIn} from '../access/code.ts'
+import {ACCOUNTS_QUEUE} from '../access/links.ts'
 import {LINEAR_QUEUE} from '../approvals/surfaces/linear-inbox.ts'
+import {WEBHOOKS_QUEUE} from '../deployments/service.ts'
 import {commentText, isSigned, issueHint, runHint} from '../integrations/github/webhook.ts'
-import {faultOf, linearHint} from '../integrations/linear/webhook.ts'
+import {faultOf, linearHint, type WebhookFault} from '../integrations/linear/webhook.ts'
 import type {Clock} from '../kernel/clock.ts'
 import type {Logger} from '../platform/logger.ts'
 import type {Outbox} from '../platform/outbox.ts'
 import type {Db} from '../platform/postgres.ts'
-import {ACCOUNTS_QUEUE} from '../access/links.ts'
-import {WEBHOOKS_QUEUE} from '../deployments/service.ts'
 import {PLANS_QUEUE} from '../plans/plans.ts'
+import type {RouteDescription} from './openapi.ts'
 import {header, jsonBody, problem, rawBody} from './server.ts'
 
 // The delivery's id and its job commit together: a repeated delivery finds the id and makes no second job.
@@ -33,15 +34,37 @@ export async function forgetDeliveries(db: Db): Promise<void> {
 
 const verdict = z.object({status: z.enum(['accepted', 'duplicate', 'ignored'])})
 
-/** What an event asks for; undefined for those we have no use for. */
-function jobFor(event: string, payload: unknown, id: string) {
-  const hint = runHint(event, payload)
-  if (hint) return {queue: WEBHOOKS_QUEUE, name: 'github-run', id, data: hint}
-  const moved = issueHint(event, payload)
-  if (moved) return {queue: PLANS_QUEUE, name: 'github-issue', id, data: moved}
-  // Who wrote it, and whether it was edited since, is read from GitHub itself.
-  const posted = codesIn(commentText(event, payload) ?? '').length > 0
-  return posted ? {queue: ACCOUNTS_QUEUE, name: 'github-comment', id, data: {}} : undefined
+interface Job {
+  readonly queue: string
+  readonly name: string
+  readonly data: object
+}
+
+/** One who sends webhooks: how a delivery proves itself, and what it asks for. */
+interface Sender {
+  readonly name: 'github' | 'linear'
+  readonly secret: string | undefined
+  readonly secretVariable: string
+  readonly about: Required<Pick<RouteDescription, 'summary' | 'headers' | 'body'>>
+  /** The status that this sender takes for heard. */
+  readonly heard: 200 | 202
+  /** The headers that a delivery must have, first the one with its id. */
+  readonly needs: readonly [string, ...string[]]
+  /** Why the delivery is not believed. */
+  readonly faultOf: (secret: string, request: FastifyRequest) => WebhookFault | undefined
+  /** Undefined where we have no use for it. */
+  readonly jobOf: (request: FastifyRequest) => Job | undefined
+}
+
+const FAULTS: Readonly<Record<WebhookFault, {readonly detail: string; readonly logged: string}>> = {
+  BAD_SIGNATURE: {
+    detail: 'The signature does not fit the body.',
+    logged: 'a webhook with a bad signature was refused',
+  },
+  STALE: {
+    detail: 'The webhook is not of this minute.',
+    logged: 'a well-signed webhook of another time was refused',
+  },
 }
 
 /** Takes webhooks in: signature, then de-duplication, then a job; answered in milliseconds. */
@@ -56,111 +79,115 @@ export function webhookRoutes(options: {
   const {githubSecret, linearSecret, db, outbox, clock, log} = options
 
   /** Leaves the job together with the delivery's id; false when that delivery was here before. */
-  async function accept(
-    source: 'github' | 'linear',
-    delivery: string,
-    job: {readonly queue: string; readonly name: string; readonly id: string; readonly data: object},
-  ): Promise<boolean> {
+  async function accept(source: Sender['name'], delivery: string, job: Job): Promise<boolean> {
+    const {queue, name, data} = job
+    const id = `${source}-${delivery}`
     const {rows} = await db.query<{id: string}>({
       name: 'webhooks-accept',
       text: ACCEPT,
-      values: [source, delivery, job.queue, job.name, job.id, JSON.stringify(job.data)],
+      values: [source, delivery, queue, name, id, JSON.stringify(data)],
     })
     if (!rows[0]) return false
-    outbox.relay([{...job, outboxId: rows[0].id}])
+    outbox.relay([{queue, name, id, data, outboxId: rows[0].id}])
     log.info({source, delivery}, 'webhook accepted')
     return true
   }
 
+  async function receive(
+    sender: Sender,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
+    const {name, secret, secretVariable, heard, needs, faultOf, jobOf} = sender
+    if (secret === undefined)
+      return problem(
+        reply,
+        503,
+        'NOT_CONFIGURED',
+        `${secretVariable} is not set, so no webhook can be trusted.`,
+      )
+    const fault = faultOf(secret, request)
+    if (fault) {
+      log.warn({}, FAULTS[fault].logged)
+      return problem(reply, 401, fault, FAULTS[fault].detail)
+    }
+    const [delivery, ...others] = needs.map(needed => header(request, needed.toLowerCase()))
+    if (delivery === undefined || others.includes(undefined) || !/^[\w-]{1,100}$/.test(delivery)) {
+      const verb = needs.length === 1 ? 'is' : 'are'
+      return problem(reply, 400, 'INVALID_INPUT', `${needs.join(' and ')} ${verb} needed.`)
+    }
+    const job = jobOf(request)
+    const answer = (status: z.output<typeof verdict>['status']) => reply.status(heard).send({status})
+    if (!job) return answer('ignored')
+    return answer((await accept(name, delivery, job)) ? 'accepted' : 'duplicate')
+  }
+
   return (app: FastifyInstance): void => {
-    app.post(
-      '/webhooks/github',
-      {
-        config: {
-          access: 'signature',
-          about: {
-            summary: 'Webhooks from GitHub: hints that a run or an issue moved, or that a code was posted',
-            headers: {
-              'x-hub-signature-256': 'signature over the body, by GITHUB_WEBHOOK_SECRET',
-              'x-github-delivery': 'the delivery; the same one again changes nothing',
-              'x-github-event': 'the kind of event; those we have no use for are ignored',
-            },
-            body: 'the event, as application/json',
-            answers: {202: {description: 'heard; whatever follows comes from a queue', content: verdict}},
-          },
-        },
-      },
-      receive,
-    )
-
-    async function receive(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-      if (githubSecret === undefined)
-        return problem(
-          reply,
-          503,
-          'NOT_CONFIGURED',
-          'GITHUB_WEBHOOK_SECRET is not set, so no webhook can be trusted.',
-        )
-      if (!isSigned(githubSecret, rawBody(request), header(request, 'x-hub-signature-256'))) {
-        log.warn({}, 'a webhook with a bad signature was refused')
-        return problem(reply, 401, 'BAD_SIGNATURE', 'The signature does not fit the body.')
-      }
-      const delivery = header(request, 'x-github-delivery')
-      const event = header(request, 'x-github-event')
-      if (delivery === undefined || event === undefined || !/^[\w-]{1,100}$/.test(delivery)) {
-        return problem(reply, 400, 'INVALID_INPUT', 'X-GitHub-Delivery and X-GitHub-Event are needed.')
-      }
-      const job = jobFor(event, jsonBody(request), `github-${delivery}`)
-      const answer = (status: z.output<typeof verdict>['status']) => reply.status(202).send({status})
-      if (!job) return answer('ignored')
-      return answer((await accept('github', delivery, job)) ? 'accepted' : 'duplicate')
+    for (const sender of [github(githubSecret), linear(linearSecret, clock)]) {
+      const {name, about, heard} = sender
+      const answers = {[heard]: {description: 'heard; whatever follows comes from a queue', content: verdict}}
+      app.post(
+        `/webhooks/${name}`,
+        {config: {access: 'signature', about: {...about, answers}}},
+        (request, reply) => receive(sender, request, reply),
+      )
     }
+  }
+}
 
-    app.post(
-      '/webhooks/linear',
-      {
-        config: {
-          access: 'signature',
-          about: {
-            summary: 'Webhooks from Linear: hints that somebody said or did something about a request',
-            headers: {
-              'linear-signature': 'signature over the body, by LINEAR_WEBHOOK_SECRET',
-              'linear-delivery': 'the delivery; the same one again changes nothing',
-            },
-            body: 'the event, as application/json, sent within the last minute',
-            // Linear takes any other status than 200 for a failure.
-            answers: {200: {description: 'heard; whatever follows comes from a queue', content: verdict}},
-          },
-        },
+function github(secret: string | undefined): Sender {
+  return {
+    name: 'github',
+    secret,
+    secretVariable: 'GITHUB_WEBHOOK_SECRET',
+    about: {
+      summary: 'Webhooks from GitHub: hints that a run or an issue moved, or that a code was posted',
+      headers: {
+        'x-hub-signature-256': 'signature over the body, by GITHUB_WEBHOOK_SECRET',
+        'x-github-delivery': 'the delivery; the same one again changes nothing',
+        'x-github-event': 'the kind of event; those we have no use for are ignored',
       },
-      receiveLinear,
-    )
+      body: 'the event, as application/json',
+    },
+    heard: 202,
+    needs: ['X-GitHub-Delivery', 'X-GitHub-Event'],
+    faultOf: (known, request) =>
+      isSigned(known, rawBody(request), header(request, 'x-hub-signature-256')) ? undefined : 'BAD_SIGNATURE',
+    jobOf(request) {
+      const event = header(request, 'x-github-event') ?? ''
+      const payload = jsonBody(request)
+      const hint = runHint(event, payload)
+      if (hint) return {queue: WEBHOOKS_QUEUE, name: 'github-run', data: hint}
+      const moved = issueHint(event, payload)
+      if (moved) return {queue: PLANS_QUEUE, name: 'github-issue', data: moved}
+      // Who wrote it, and whether it was edited since, is read from GitHub itself.
+      const posted = codesIn(commentText(event, payload) ?? '').length > 0
+      return posted ? {queue: ACCOUNTS_QUEUE, name: 'github-comment', data: {}} : undefined
+    },
+  }
+}
 
-    async function receiveLinear(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-      if (linearSecret === undefined)
-        return problem(
-          reply,
-          503,
-          'NOT_CONFIGURED',
-          'LINEAR_WEBHOOK_SECRET is not set, so no webhook can be trusted.',
-        )
-      const fault = faultOf(linearSecret, rawBody(request), header(request, 'linear-signature'), clock())
-      if (fault === 'BAD_SIGNATURE') {
-        log.warn({}, 'a webhook with a bad signature was refused')
-        return problem(reply, 401, fault, 'The signature does not fit the body.')
-      }
-      if (fault === 'STALE') {
-        log.warn({}, 'a well-signed webhook of another time was refused')
-        return problem(reply, 401, fault, 'The webhook is not of this minute.')
-      }
-      const delivery = header(request, 'linear-delivery')
-      if (delivery === undefined || !/^[\w-]{1,100}$/.test(delivery))
-        return problem(reply, 400, 'INVALID_INPUT', 'Linear-Delivery is needed.')
+function linear(secret: string | undefined, clock: Clock): Sender {
+  return {
+    name: 'linear',
+    secret,
+    secretVariable: 'LINEAR_WEBHOOK_SECRET',
+    about: {
+      summary: 'Webhooks from Linear: hints that somebody said or did something about a request',
+      headers: {
+        'linear-signature': 'signature over the body, by LINEAR_WEBHOOK_SECRET',
+        'linear-delivery': 'the delivery; the same one again changes nothing',
+      },
+      body: 'the event, as application/json, sent within the last minute',
+    },
+    // Linear takes any other status for a failure.
+    heard: 200,
+    needs: ['Linear-Delivery'],
+    faultOf: (known, request) =>
+      faultOf(known, rawBody(request), header(request, 'linear-signature'), clock()),
+    jobOf(request) {
       const hint = linearHint(jsonBody(request))
-      const answer = (status: z.output<typeof verdict>['status']) => reply.status(200).send({status})
-      if (!hint) return answer('ignored')
-      const job = {queue: LINEAR_QUEUE, name: 'linear-hint', id: `linear-${delivery}`, data: hint}
-      return answer((await accept('linear', delivery, job)) ? 'accepted' : 'duplicate')
-    }
+      return hint && {queue: LINEAR_QUEUE, name: 'linear-hint', data: hint}
+    },
   }
 }

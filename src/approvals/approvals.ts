@@ -43,9 +43,13 @@ export interface Approvals {
   redeem(db: Db, id: string, bound: Bound): Promise<Redeemed>
   find(id: string): Promise<ApprovalRequest | undefined>
   history(id: string): Promise<readonly HistoryEntry[]>
-  /** Riskiest first, then oldest; those that the holder of one of the roles may decide, when roles are given. */
+  /**
+   * Riskiest first, then oldest; those that the holder of one of the roles may decide, when roles are given, and whose id
+   * begins so.
+   */
   pending(query: {
     readonly roles?: readonly string[]
+    readonly beginning?: string
     readonly limit: number
   }): Promise<readonly ApprovalRequest[]>
   /** The requests of the last thirty days, by level and how they stand. */

@@ -1,5 +1,6 @@
+import type {RiskLevel} from '../kernel/risk-level.ts'
 import {momentsOf, wallClock} from '../kernel/zoned-time.ts'
-import type {BusinessHours, QuietHours, RiskLevel, Schedule} from '../platform/config/config.ts'
+import type {BusinessHours, QuietHours, Schedule} from '../platform/config/config.ts'
 import {awakeAt} from './quiet-hours.ts'
 import type {Requirement} from './request.ts'
 

@@ -81,38 +81,67 @@ interface Checked {
 }
 
 /**
- * What the checks of a commit say together: of each workflow its newest run, of other apps each check, a scanner's
- * findings among them. How deploying the commit went is no test of it, so those runs are left out. `unknown`: there are
- * none, or some can't be seen.
+ * What the checks of a commit say together: of each workflow the newest run that came to an end by itself, of other apps
+ * each check, a scanner's findings among them. How deploying the commit went is no test of it, so those runs are left
+ * out. `unknown`: there are none, some can't be seen, or one was only ever broken off.
  */
 export function verdictOf(checked: Checked): ReleaseCard['checks'] {
   const {runs, checks} = checked
   const judged = judgedOf(checked)
-  const ended = judged.filter(({status}) => status === 'completed')
+  const ended = judged.filter(isOver)
   if (failingOf(checked).length > 0) return 'failure'
-  if (ended.length < judged.length) return 'pending'
-  if (!runs || !checks || !ended.some(({conclusion}) => conclusion === 'success')) return 'unknown'
+  if (ended.length < judged.length || isUnderWay(checked)) return 'pending'
+  const broken = ended.some(({conclusion}) => BROKEN_OFF.has(conclusion ?? ''))
+  if (!runs || !checks || broken || !ended.some(({conclusion}) => conclusion === 'success')) return 'unknown'
   return 'success'
 }
 
-/** The names of those that fail. */
+/**
+ * The names of those that fail. A failure stands until a later run of its workflow ends otherwise: neither a run that was
+ * broken off or skipped, nor one that is under way, takes it back. A run that is tried again counts as failing until then,
+ * since what it said before can't be seen any more.
+ */
 export function failingOf(checked: Checked): readonly string[] {
-  return judgedOf(checked)
-    .filter(({status, conclusion}) => status === 'completed' && FAILURES.has(conclusion ?? ''))
-    .map(one => one.name || ('path' in one ? fileOf(one) : 'a check without a name'))
+  return judgedOf(checked).flatMap(one => {
+    const name = one.name || ('path' in one ? fileOf(one) : 'a check without a name')
+    if (isOver(one)) return FAILURES.has(one.conclusion ?? '') ? [name] : []
+    return 'attempt' in one && one.attempt > 1 ? [`${name} (tried again, not over yet)`] : []
+  })
 }
 
-function judgedOf({runs, checks, deploys}: Checked): readonly (RunSummary | Check)[] {
-  const newest = new Map<string, RunSummary>()
-  for (const run of runs ?? []) if (!newest.has(fileOf(run))) newest.set(fileOf(run), run)
+function judgedOf(checked: Checked): readonly (RunSummary | Check)[] {
   return [
-    ...[...newest].flatMap(([file, run]) => (deploys.has(file) ? [] : [run])),
+    ...[...runsByFile(checked).values()].flatMap(
+      runs => runs.find(run => isOver(run) && SAYS_SOMETHING.has(run.conclusion ?? '')) ?? runs.slice(0, 1),
+    ),
     // A job of a workflow is judged with its run.
-    ...(checks ?? []).filter(({url}) => !/\/actions\/runs\/\d+/.test(url)),
+    ...(checked.checks ?? []).filter(({url}) => !/\/actions\/runs\/\d+/.test(url)),
   ]
 }
 
+/** Whether a workflow's newest run has not ended. */
+function isUnderWay(checked: Checked): boolean {
+  return [...runsByFile(checked).values()].some(([newest]) => newest && !isOver(newest))
+}
+
+/** Each newest first, without those that deploy. */
+function runsByFile({runs = [], deploys}: Checked): ReadonlyMap<string, readonly RunSummary[]> {
+  const files = new Map<string, RunSummary[]>()
+  for (const run of runs) {
+    const file = fileOf(run)
+    if (deploys.has(file)) continue
+    files.set(file, [...(files.get(file) ?? []), run])
+  }
+  return files
+}
+
+function isOver({status}: {readonly status: string}): boolean {
+  return status === 'completed'
+}
+
 const FAILURES = new Set(['failure', 'timed_out', 'startup_failure', 'action_required'])
+const SAYS_SOMETHING = new Set([...FAILURES, 'success'])
+const BROKEN_OFF = new Set(['cancelled', 'stale'])
 
 /** `path` names the ref too where the file comes from another one: `ci.yml@refs/heads/main`. */
 function fileOf({path}: RunSummary): string {

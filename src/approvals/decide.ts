@@ -191,7 +191,7 @@ export function timesOf(
 }
 
 /** What moved, for people: each thing that is not what was approved. */
-export function changesOf(approved: Bound, now: Bound): readonly string[] {
+function changesOf(approved: Bound, now: Bound): readonly string[] {
   return [...new Set([...Object.keys(approved), ...Object.keys(now)])]
     .filter(key => approved[key] !== now[key])
     .sort()
@@ -239,7 +239,9 @@ interface Rung {
   readonly duty?: 'primary' | 'secondary'
 }
 
-function ladderOf({onCall, escalateTo}: Requirement): readonly Rung[] {
+/** What waits for ever calls nobody in. */
+function ladderOf({onCall, escalateTo, expiresMs}: Requirement): readonly Rung[] {
+  if (expiresMs === null) return []
   const duty: readonly Rung[] = onCall
     ? [
         {call: onCall.primary, duty: 'primary'},

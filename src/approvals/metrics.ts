@@ -1,8 +1,8 @@
-import {Counter, Gauge, Histogram, type Registry} from 'prom-client'
-import type {RiskLevel} from '../platform/config/config.ts'
-import {inTimeForScrape} from '../platform/scrape.ts'
+import type {Registry} from 'prom-client'
+import {ENVIRONMENTS} from '../kernel/environment.ts'
+import {RISK_LEVELS, type RiskLevel} from '../kernel/risk-level.ts'
+import {createInstruments} from '../platform/instruments.ts'
 import type {ApprovalRequest, RefusalCode} from './request.ts'
-import {RISK_LEVELS} from './risk.ts'
 
 export type ApprovalMetrics = ReturnType<typeof createApprovalMetrics>
 
@@ -16,19 +16,16 @@ export function createApprovalMetrics({
   readonly registry: Registry
   readonly backlog: () => Promise<ReadonlyMap<string, number>>
 }) {
-  const registers = [registry]
-  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
-    new Counter({name, help, labelNames, registers})
+  const {counter, histogram, gauge} = createInstruments(registry)
   const level = ['risk_level'] as const
 
   const requests = counter('orchestrator_approval_requests_total', 'Approvals asked for', level)
-  const waits = new Histogram({
-    name: 'orchestrator_approval_wait_seconds',
-    help: 'From asking to the end of a request, whichever it is',
-    labelNames: level,
-    buckets: WAITS,
-    registers,
-  })
+  const waits = histogram(
+    'orchestrator_approval_wait_seconds',
+    'From asking to the end of a request, whichever it is',
+    WAITS,
+    level,
+  )
   const decisions = counter('orchestrator_approval_decisions_total', 'Requests decided by people', [
     'decision',
     'risk_level',
@@ -48,26 +45,18 @@ export function createApprovalMetrics({
     'risk_level',
     'status',
   ])
-  const latency = new Histogram({
-    name: 'hitl_approval_latency_seconds',
-    help: 'From asking to a decision by people',
-    buckets: WAITS,
-    registers,
-  })
+  const latency = histogram('hitl_approval_latency_seconds', 'From asking to a decision by people', WAITS)
   const timeouts = counter('hitl_approval_timeouts_total', 'Requests that expired', ['agent', 'risk_level'])
   const refusals = counter('approval_refusals_total', 'Attempts to decide that did not count', ['code'])
-  new Gauge({
-    name: 'hitl_approval_backlog_total',
-    help: 'Requests that wait, as the database says; absent while it does not answer',
-    labelNames: level,
-    registers,
-    async collect() {
-      this.reset()
-      const counts = await inTimeForScrape(backlog())
-      if (!counts) return
-      for (const risk_level of RISK_LEVELS) this.set({risk_level}, counts.get(risk_level) ?? 0)
+  gauge(
+    'hitl_approval_backlog_total',
+    'Requests that wait, as the database says; absent while it does not answer',
+    {
+      labelNames: level,
+      ask: backlog,
+      show: counts => RISK_LEVELS.map(risk_level => [{risk_level}, counts.get(risk_level) ?? 0]),
     },
-  })
+  )
 
   return {
     asked(request: ApprovalRequest): void {
@@ -105,6 +94,5 @@ function agentOf({subject}: ApprovalRequest): string {
 }
 
 function environmentOf({action}: ApprovalRequest): string {
-  const known = ['production', 'staging', 'development']
-  return known.includes(action.environment) ? action.environment : 'other'
+  return ENVIRONMENTS.find(name => name === action.environment) ?? 'other'
 }

@@ -1,11 +1,12 @@
-import type {ApprovalPolicy, RiskLevel} from '../platform/config/config.ts'
+import type {RiskLevel} from '../kernel/risk-level.ts'
+import type {ApprovalPolicy} from '../platform/config/config.ts'
 import {mixesOf} from './decide.ts'
 import type {Requirement} from './request.ts'
 
 const MINUTE = 60_000
 
 /** What each level takes, unless signalbox.yaml says otherwise. */
-export const DEFAULT_REQUIREMENTS = {
+const DEFAULT_REQUIREMENTS = {
   low: {
     approvers: 0,
     roles: ['developer', 'team_lead', 'tech_lead', 'cto'],

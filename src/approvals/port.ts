@@ -5,10 +5,9 @@ import type {Approvals} from './approvals.ts'
 import {ballotOf, parseBallot, type Ballot} from './ballot.ts'
 import {decide, stillNeeded, type ApprovalEvent, type Voter} from './decide.ts'
 import type {ApprovalRequest, RefusalCode, Surface, VoteOutcome} from './request.ts'
+import {shownRequester} from './requester.ts'
 import {totalOf} from './statistics.ts'
 
-/** How many of those that wait are searched for the beginning of an id. */
-const SEARCHED = 200
 const WORDLESS: readonly (RefusalCode | undefined)[] = ['REASON_REQUIRED', 'JUSTIFICATION_REQUIRED']
 
 /** What commands, agents and conversations may do about approvals. Whoever acts is who their surface says. */
@@ -36,7 +35,7 @@ export function createApprovalsPort({
       ballot: ballotOf(request),
       title: action.title,
       level: risk.level,
-      requester: requester.name,
+      requester: shownRequester(requester),
       approvals: decisions.filter(({decision}) => decision === 'approve').length,
       needed: required.approvers,
       waitsFor: stillNeeded(request),
@@ -48,10 +47,7 @@ export function createApprovalsPort({
   async function ballotFor(text: string): Promise<Ballot | undefined> {
     const ballot = parseBallot(text)
     if (ballot) return ballot
-    const beginning = text.replace('…', '')
-    const [found, ...others] = (await approvals.pending({limit: SEARCHED})).filter(({id}) =>
-      id.startsWith(beginning),
-    )
+    const [found, ...others] = await approvals.pending({beginning: text.replace('…', ''), limit: 2})
     return found && others.length === 0 ? {id: found.id, seen: undefined} : undefined
   }
 

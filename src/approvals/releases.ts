@@ -55,12 +55,15 @@ export type Releases = ReturnType<typeof createReleases>
 export function createReleases({
   hosts: {code, repository: host},
   targets,
+  recorded,
 }: {
   readonly hosts: {
     readonly code: Pick<CodeHost, 'recentRuns' | 'runsOf'>
     readonly repository: Pick<RepositoryHost, 'commit' | 'compare' | 'file' | 'pullRequestsOf' | 'checks'>
   }
   readonly targets: readonly (ReleaseQuery & {readonly name: string})[]
+  /** Whether a commit went well at a target, by our own record: it tells where GitHub’s history does not. */
+  readonly recorded: (target: string, sha: string) => Promise<boolean>
 }) {
   /** The files of a repository's workflows that deploy, whatever they deploy. */
   function deploysOf(repository: string): ReadonlySet<string> {
@@ -90,16 +93,13 @@ export function createReleases({
 
   return {
     /** What the ref stands for now; `refused`, with the reason, where there is no such ref or no such workflow in it. */
-    async at(
-      {repository, workflow, ref}: ReleaseQuery & {readonly ref: string},
-      signal?: AbortSignal,
-    ): Promise<Look<Release>> {
-      const commit = await host.commit({repository, ref, signal})
+    async at({repository, workflow, ref}: ReleaseQuery & {readonly ref: string}): Promise<Look<Release>> {
+      const commit = await host.commit({repository, ref})
       if (commit.kind === 'missing')
         return {kind: 'refused', reason: `${repository} has no ${ref}, or our token can’t see it.`}
       if (commit.kind !== 'seen') return commit
       const {sha} = commit.value
-      const file = await host.file({repository, path: `.github/workflows/${workflow}`, ref: sha, signal})
+      const file = await host.file({repository, path: `.github/workflows/${workflow}`, ref: sha})
       if (file.kind === 'missing')
         return {
           kind: 'refused',
@@ -122,10 +122,10 @@ export function createReleases({
       return failing.kind === 'seen' ? {kind: 'seen', value: {sha, failing: failing.value}} : failing
     },
 
-    /** Whether a commit went well at a target before. Where the history does not tell, that is a no. */
+    /** Whether a commit went well at a target before. Where neither history nor our record tells, that is a no. */
     async wentWell({sha, ...query}: TargetQuery & Pick<AtCommit, 'sha'>): Promise<Look<boolean>> {
       const look = await goodDeploysOf(query)
-      if (look.kind === 'shared') return {kind: 'seen', value: false}
+      if (look.kind === 'shared') return {kind: 'seen', value: await recorded(query.target, sha)}
       return look.kind === 'seen'
         ? {kind: 'seen', value: look.value.some(({headSha}) => headSha === sha)}
         : look

@@ -1,6 +1,6 @@
 import type {Account} from '../access/people.ts'
 import type {Json} from '../kernel/json.ts'
-import type {RiskLevel} from '../platform/config/config.ts'
+import type {RiskLevel} from '../kernel/risk-level.ts'
 
 export type ApprovalStatus = 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled'
 /** Where a decision came in. */
@@ -260,7 +260,10 @@ export interface HistoryEntry {
     | 'void'
     | 'use'
     | 'refuse'
-  /** A person's id, the account of somebody unknown (`discord:123`), or `signalbox`. */
+  /**
+   * A person's id, the account of somebody unknown (`discord:123`), `house:` with the name of what is no person's, or
+   * `signalbox`.
+   */
   readonly actor: string
   readonly role: string | undefined
   readonly surface: Surface | undefined

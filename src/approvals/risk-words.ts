@@ -1,3 +1,5 @@
+import type {Environment} from '../kernel/environment.ts'
+
 /** What is done, in the words of the risk policy. `unknown`: something that has no word here. */
 export type Operation =
   | 'deploy'
@@ -51,11 +53,11 @@ const RESOURCES: Readonly<Record<Resource, string>> = {
   vulnerability: 'vulnerability vulnerabilities cve cves security remediate remediation',
 }
 
-const ENVIRONMENTS = {
+const ENVIRONMENTS: Readonly<Record<Environment, string>> = {
   production: 'production prod prd live',
   staging: 'staging stage stg qa uat preprod preproduction',
   development: 'development dev develop local test testing preview sandbox',
-} as const
+}
 
 const BRANCHES = {production: 'production prod release', main: 'main master trunk'} as const
 
@@ -120,7 +122,7 @@ export function resourcesOf(resource: string, operation: string): ReadonlySet<Re
 }
 
 /** The riskiest environment that either names; one that nobody knows, or none at all, is taken for production. */
-export function environmentOf(environment: string, operation: string): keyof typeof ENVIRONMENTS {
+export function environmentOf(environment: string, operation: string): Environment {
   const given = wordsOf(environment).map(word => environmentWords.get(word))
   // "test" in an operation's name is a verb.
   const named = wordsOf(operation).flatMap(word =>

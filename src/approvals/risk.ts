@@ -1,4 +1,5 @@
-import type {RiskLevel} from '../platform/config/config.ts'
+import type {Environment} from '../kernel/environment.ts'
+import {atLeast, type RiskLevel} from '../kernel/risk-level.ts'
 import type {Risk} from './request.ts'
 import {
   branchOf,
@@ -28,7 +29,7 @@ type Severity = 'critical' | 'high' | 'medium'
 /** What a context means. An operation's name may say several things at once: each counts. */
 interface Facts {
   readonly operations: ReadonlySet<Operation>
-  readonly environment: 'production' | 'staging' | 'development'
+  readonly environment: Environment
   readonly resources: ReadonlySet<Resource>
   readonly findings: ReadonlySet<string>
   readonly cost: number
@@ -176,8 +177,6 @@ export const RISK_RULES: readonly Rule[] = [
   {rule: 'cost_above_10', level: 'low', because: 'cost above 10', costAbove: 10},
 ]
 
-export const RISK_LEVELS = ['low', 'medium', 'high', 'critical'] as const satisfies readonly RiskLevel[]
-
 const BASE = {low: 2, medium: 5, high: 7.5, critical: 9.5} as const satisfies Record<RiskLevel, number>
 
 /**
@@ -215,7 +214,7 @@ function riskier(a: Risk, b: Risk): Risk {
 }
 
 function higher(a: RiskLevel, b: RiskLevel): RiskLevel {
-  return RISK_LEVELS.indexOf(a) >= RISK_LEVELS.indexOf(b) ? a : b
+  return atLeast(a, b) ? a : b
 }
 
 function factsOf(context: RiskContext): Facts {

@@ -5,12 +5,22 @@ import type {Account, People, Person} from '../access/people.ts'
 import type {AuditNotes} from '../audit/audit.ts'
 import type {EventJournal} from '../events/index.ts'
 import {AppError, toError} from '../kernel/errors.ts'
+import type {RiskLevel} from '../kernel/risk-level.ts'
 import type {ReplyTarget} from '../invocations/invocation.ts'
 import type {Notices} from '../notifications/notice.ts'
-import type {ApprovalPolicy, QuietHours, RiskLevel, Schedule} from '../platform/config/config.ts'
+import type {ApprovalPolicy, QuietHours, Schedule} from '../platform/config/config.ts'
 import type {Logger} from '../platform/logger.ts'
 import type {Outbox} from '../platform/outbox.ts'
-import {afterCommit, isTransient, transaction, type Db} from '../platform/postgres.ts'
+import {
+  afterCommit,
+  isTransient,
+  sqlState,
+  SQLSTATE,
+  together,
+  transaction,
+  underWay,
+  type Db,
+} from '../platform/postgres.ts'
 import type {Reply} from '../sdk/index.ts'
 import {auditOf, callsPeople, factOf, noticeOf} from './announce.ts'
 import type {Approvals} from './approvals.ts'
@@ -34,6 +44,7 @@ import type {ApprovalMetrics} from './metrics.ts'
 import {lackingEvidence, raised, rulesFor, type Evidence} from './operations.ts'
 import {APPROVAL_OUTCOMES_QUEUE, jobsOf} from './outcomes.ts'
 import {lackingApprovers, requirementOf} from './policy.ts'
+import {namedInHistory} from './requester.ts'
 import type {
   ApprovalRequest,
   HistoryEntry,
@@ -101,8 +112,20 @@ interface AttemptBy extends Attempt {
   readonly account: Account
 }
 
+/** What became of a request under its row's lock, not written yet. */
+interface Judged {
+  readonly before: ApprovalState
+  readonly decided: Decided
+  /** The number of the first line. */
+  readonly first: number
+  readonly at: number
+  readonly attempt: Attempt | undefined
+}
+
+type EventOf = (state: ApprovalState, at: number, person: Person | undefined) => ApprovalEvent
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-/** A change that meets another one looks again; under the row's lock that is the clock alone. */
+/** A change whose time runs out while it is made looks again. */
 const TRIES = 3
 const SWEEP_AT_ONCE = 200
 
@@ -165,7 +188,7 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
     const lines: readonly HistoryLine[] = [
       {
         action: 'ask',
-        actor: requester.person ?? requester.name,
+        actor: namedInHistory(requester),
         metadata: {digest: state.digest, ...(notCalled.length > 0 ? {notCalled} : {})},
       },
       ...(called?.lines ?? []),
@@ -194,9 +217,9 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
     notCalled: readonly string[] = [],
   ): Promise<void> {
     const {id, channelId} = state
-    if (before) return replies.write(db, id, draw(state))
-    if (channelId !== undefined)
-      await replies.open(db, id, {kind: 'channel', channelId}, draw(state, notCalled))
+    if (channelId === undefined) return
+    if (before) await replies.write(db, id, draw(state))
+    else await replies.open(db, id, {kind: 'channel', channelId}, draw(state, notCalled))
   }
 
   /**
@@ -212,13 +235,12 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
   ): Promise<() => void> {
     const changed = before !== state
     const about = {source: 'approvals', correlationId: state.correlationId}
-    const [events, jobs] = await Promise.all([
+    const [events] = await Promise.all([
       Promise.all(
         lines
           .flatMap(line => factOf(state, line, at) ?? [])
           .map(({type, data}) => journal.emitWithin(db, type, data, about)),
       ),
-      changed ? store.leave(db, jobsOf(before, state)) : [],
       changed ? show(db, before, state, lines.flatMap(notCalledBy)) : undefined,
       ...lines
         .flatMap((line, i) => noticeOf(state, line, first + i, stillCalled(state, line)) ?? [])
@@ -228,7 +250,6 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
         .map(({event, phase}) => audit.note(db, event, phase)),
     ])
     return () => {
-      outbox.relay(jobs)
       journal.announce(events)
       if (changed) void notify(state.id)
       if (!before) metrics.asked(state)
@@ -242,37 +263,72 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
   }
 
   /**
-   * Takes the row, decides, and writes all of it; undefined when there is no such request. Who makes an attempt is asked
-   * behind the lock: as it is known then. What is published rests on what is saved and leaves with it: were the row not
-   * to be saved, all of it is taken back.
+   * Takes the row and decides; undefined when there is no such request. Who makes an attempt is asked behind the lock: as
+   * it is known then.
    */
-  async function change(
+  async function judge(
     db: Db,
     id: string,
-    eventOf: (state: ApprovalState, at: number, person: Person | undefined) => ApprovalEvent,
+    eventOf: EventOf,
+    by?: AttemptBy,
+  ): Promise<Judged | Repeated | undefined> {
+    const [held, person] = await Promise.all([
+      store.take(db, id, by?.key),
+      by && people.personOf(by.account, db),
+    ])
+    if (!held) return undefined
+    const {state: before, at, earlier, next: first} = held
+    if (earlier) return {earlier, state: before}
+    return {before, decided: decide(before, eventOf(before, at, person), quietHours), first, at, attempt: by}
+  }
+
+  /**
+   * Writes what was decided, and what it means for everybody else, which rests on what is saved and fails with it: that is
+   * made up while the database is at the former.
+   */
+  async function write(
+    db: Db,
+    {before, decided, first, at, attempt}: Judged,
+    commit = together,
+  ): Promise<Decided> {
+    const {state, lines} = decided
+    if (lines.length === 0) return decided
+    const jobs = before === state ? [] : jobsOf(before, state)
+    const saved = store.save(db, before, state, {lines, first, at, attempt}, jobs)
+    saved.catch(() => undefined)
+    await underWay()
+    const [left, tell] = await commit(saved, publish(db, before, decided, first, at))
+    // In a turn of its own: whoever waits for the answer need not wait for hints.
+    afterCommit(db, () => {
+      setImmediate(() => {
+        outbox.relay(left)
+        tell()
+      })
+    })
+    return decided
+  }
+
+  /** Takes the row, decides, and writes all of it, in the caller's transaction. */
+  async function changeWithin(db: Db, id: string, eventOf: EventOf): Promise<Decided | undefined> {
+    const judged = await judge(db, id, eventOf)
+    return judged && 'decided' in judged ? write(db, judged) : undefined
+  }
+
+  /** The same in a transaction of its own, whose commit waits for no answer. */
+  async function change(
+    id: string,
+    eventOf: EventOf,
     by?: AttemptBy,
   ): Promise<Decided | Repeated | undefined> {
     for (let tries = 0; tries < TRIES; tries++) {
-      const [, held, person] = await Promise.all([
-        db.query('savepoint try'),
-        store.take(db, id, by?.key),
-        by && people.personOf(by.account, db),
-      ])
-      if (!held) return undefined
-      const {state: before, at, earlier, next: first} = held
-      if (earlier) return {earlier, state: before}
-      const decided = decide(before, eventOf(before, at, person), quietHours)
-      const {state, lines} = decided
-      if (lines.length === 0) return decided
-      const [saved, tell] = await Promise.all([
-        store.save(db, before, state, {lines, first, at, attempt: by}),
-        publish(db, before, decided, first, at),
-      ])
-      if (saved) {
-        afterCommit(db, tell)
-        return decided
+      try {
+        return await transaction(pool, async (db, commit) => {
+          const judged = await judge(db, id, eventOf, by)
+          return judged && 'decided' in judged ? write(db, judged, commit) : judged
+        })
+      } catch (error) {
+        if (sqlState(error) !== SQLSTATE.SERIALIZATION_FAILURE) throw error
       }
-      await db.query('rollback to savepoint try')
     }
     throw new AppError('CONTENDED', `The approval ${id} keeps changing.`)
   }
@@ -283,13 +339,11 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
     eventOf: (voter: Voter, rolesNow: RolesNow, at: number) => ApprovalEvent,
   ): Promise<VoteOutcome> {
     if (!UUID.test(id)) return notFound(id)
-    const done = await transaction(pool, db =>
-      change(db, id, (state, at, person) => eventOf({account, person}, rolesOf(state), at), {
-        account,
-        key,
-        evidence,
-      }),
-    )
+    const done = await change(id, (state, at, person) => eventOf({account, person}, rolesOf(state), at), {
+      account,
+      key,
+      evidence,
+    })
     if (!done) return notFound(id)
     if ('earlier' in done) return outcomeOfEarlier(done)
     if (done.refusal) metrics.refused(done.refusal.code)
@@ -308,7 +362,7 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
 
   /** Reminds, escalates or expires one request if that is due; otherwise nothing. */
   async function passTime(id: string): Promise<void> {
-    await transaction(pool, db => change(db, id, (_state, at) => ({type: 'tick', at})))
+    await change(id, (_state, at) => ({type: 'tick', at}))
   }
 
   async function knownRequester(
@@ -377,15 +431,17 @@ export function createApprovals(options: ApprovalsOptions): ApprovalService {
 
     async cancel(db, id, {by, note}) {
       if (!UUID.test(id)) return false
-      const done = await change(db, id, (_state, at) => ({type: 'cancel', at, by, note}))
-      return done !== undefined && 'lines' in done && done.lines.at(-1)?.action === 'cancel'
+      const done = await changeWithin(db, id, (_state, at) => ({type: 'cancel', at, by, note}))
+      return done?.lines.at(-1)?.action === 'cancel'
     },
 
     async redeem(db, id, bound) {
       const none = {kind: 'stop', reason: 'there is no such approval'} as const
       if (!UUID.test(id)) return none
-      const done = await change(db, id, (state, at) => ({type: 'use', at, rolesNow: rolesOf(state), bound}))
-      return done && 'redeemed' in done ? (done.redeemed ?? none) : none
+      const done = await changeWithin(db, id, (state, at) => {
+        return {type: 'use', at, rolesNow: rolesOf(state), bound}
+      })
+      return done?.redeemed ?? none
     },
 
     async find(id) {

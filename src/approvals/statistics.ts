@@ -1,4 +1,4 @@
-import type {RiskLevel} from '../platform/config/config.ts'
+import type {RiskLevel} from '../kernel/risk-level.ts'
 import type {ApprovalStatistics} from '../sdk/index.ts'
 import type {ApprovalStatus} from './request.ts'
 

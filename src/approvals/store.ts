@@ -1,6 +1,6 @@
 import type {Pool} from 'pg'
 import type {Json} from '../kernel/json.ts'
-import type {RiskLevel} from '../platform/config/config.ts'
+import type {RiskLevel} from '../kernel/risk-level.ts'
 import type {OutboxEntry} from '../platform/outbox.ts'
 import type {Db} from '../platform/postgres.ts'
 import {entitledRoles, type ApprovalState, type HistoryLine} from './decide.ts'
@@ -55,6 +55,14 @@ interface ActionRow {
   at: Date
 }
 
+/** A job before it has a row in the outbox. */
+type Job = Omit<OutboxEntry, 'outboxId'>
+
+interface LeftRow {
+  outbox_id: string
+  job_id: string
+}
+
 /** What identifies an attempt of somebody's: repeated, it is the same one. */
 export interface Attempt {
   readonly key: string
@@ -93,6 +101,11 @@ const NOTE = `insert into approval_actions (approval_id, seq, action, actor, rol
   select $1, seq, action, actor, role, surface, note, metadata, key, $3
   from jsonb_to_recordset($2) as g(
     seq integer, action text, actor text, role text, surface text, note text, metadata jsonb, key text)`
+
+/** Leaves jobs, given as this parameter. */
+const leaving = (jobs: string) => `insert into outbox (queue, name, job_id, data, delay_ms)
+  select queue, name, job_id, data, delay_ms from jsonb_to_recordset(${jobs}) as g(
+    queue text, name text, job_id text, data jsonb, delay_ms integer)`
 
 const DUE = `status = 'pending' and least(remind_at, expires_at) <= now()`
 /** Whether something is due by itself for any of them. */
@@ -217,43 +230,52 @@ export function createApprovalStore({pool}: {readonly pool: Pool}) {
     },
 
     /**
-     * Writes what a decision made of the row, by the database's clock once more, and with it the lines; false, with
-     * nothing written, when `before` is not what stands there any more, or when its time ran out since it was looked at.
+     * Writes what a decision made of the row, by the database's clock once more, and with it the lines and the jobs, which
+     * are to be relayed after the commit. Fails with SERIALIZATION_FAILURE, and the transaction with it, when `before` is
+     * not what stands there any more, or when its time ran out since it was looked at.
      */
-    async save(db: Db, before: ApprovalState, after: ApprovalState, lines: Lines): Promise<boolean> {
+    async save(
+      db: Db,
+      before: ApprovalState,
+      after: ApprovalState,
+      lines: Lines,
+      jobs: readonly Job[],
+    ): Promise<readonly OutboxEntry[]> {
       const noted = [before.id, linesOf(lines), new Date(lines.at)]
-      const {rowCount} = await db.query(
-        before === after
-          ? {name: 'approvals-note', text: NOTE, values: noted}
-          : {
-              name: 'approvals-save',
-              text: `with saved as (
-                  update approval_requests set status = $6, decisions = $7, escalations = $8, entitled = $9, note = $10,
-                    version = $11, remind_at = $12, expires_at = $13, decided_at = $14, used_at = $15
-                  where id = $1 and version = $4 and status = $5
-                    and (status <> 'pending' or $6 = 'expired' or $8 > escalations
-                      or expires_at is null or expires_at > clock_timestamp())
-                  returning id
-                )
-                ${NOTE} where exists (select from saved)`,
-              values: [
-                ...noted,
-                before.version,
-                before.status,
-                after.status,
-                JSON.stringify(after.decisions),
-                after.escalations,
-                entitledRoles(after),
-                after.note ?? null,
-                after.version,
-                date(after.remindAt),
-                date(after.expiresAt),
-                date(after.decidedAt),
-                date(after.usedAt),
-              ],
-            },
-      )
-      return rowCount !== 0
+      if (before === after) {
+        await db.query({name: 'approvals-note', text: NOTE, values: noted})
+        return []
+      }
+      const {rows} = await db.query<LeftRow>({
+        name: 'approvals-save',
+        text: `with saved as (
+            update approval_requests set status = $6, decisions = $7, escalations = $8, entitled = $9, note = $10,
+              version = $11, remind_at = $12, expires_at = $13, decided_at = $14, used_at = $15
+            where id = $1 and version = $4 and status = $5
+              and (status <> 'pending' or $6 in ('expired', 'cancelled') or $8 > escalations
+                or expires_at is null or expires_at > clock_timestamp())
+            returning id
+          ), noted as (${NOTE}), left_behind as (${leaving('$16')} returning id, job_id)
+          select assert_current(exists (select from saved)), left_behind.id as outbox_id, job_id
+          from (values (1)) as once left join left_behind on true`,
+        values: [
+          ...noted,
+          before.version,
+          before.status,
+          after.status,
+          JSON.stringify(after.decisions),
+          after.escalations,
+          entitledRoles(after),
+          after.note ?? null,
+          after.version,
+          date(after.remindAt),
+          date(after.expiresAt),
+          date(after.decidedAt),
+          date(after.usedAt),
+          givenJobs(jobs),
+        ],
+      })
+      return entriesOf(jobs, rows)
     },
 
     async place(db: Db, id: string, linear: NonNullable<ApprovalState['linear']>): Promise<void> {
@@ -271,16 +293,19 @@ export function createApprovalStore({pool}: {readonly pool: Pool}) {
 
     async pending({
       roles,
+      beginning,
       limit,
     }: {
       readonly roles?: readonly string[]
+      readonly beginning?: string
       readonly limit: number
     }): Promise<readonly ApprovalState[]> {
       const {rows} = await pool.query<ApprovalRow>(
         `select ${COLUMNS} from ${REQUESTS}
          where status = 'pending' and ($1::text[] is null or entitled && $1)
+           and ($3::text is null or starts_with(id::text, $3))
          order by ${RISKIEST_FIRST} limit $2`,
-        [roles ?? null, limit],
+        [roles ?? null, limit, beginning ?? null],
       )
       return rows.map(toState)
     },
@@ -362,30 +387,26 @@ export function createApprovalStore({pool}: {readonly pool: Pool}) {
     },
 
     /** Leaves jobs that commit with the rest; to be relayed once that has happened. */
-    async leave(db: Db, jobs: readonly Omit<OutboxEntry, 'outboxId'>[]): Promise<readonly OutboxEntry[]> {
-      if (jobs.length === 0) return []
-      const {rows} = await db.query<{outbox_id: string; job_id: string}>({
+    async leave(db: Db, jobs: readonly Job[]): Promise<readonly OutboxEntry[]> {
+      const {rows} = await db.query<LeftRow>({
         name: 'approvals-leave',
-        text: `insert into outbox (queue, name, job_id, data, delay_ms)
-          select queue, name, job_id, data, delay_ms from jsonb_to_recordset($1::jsonb) as g(
-            queue text, name text, job_id text, data jsonb, delay_ms integer)
-          returning id as outbox_id, job_id`,
-        values: [
-          JSON.stringify(
-            jobs.map(({queue, name, id, data, delayMs = 0}) => ({
-              queue,
-              name,
-              job_id: id,
-              data,
-              delay_ms: delayMs,
-            })),
-          ),
-        ],
+        text: `${leaving('$1')} returning id as outbox_id, job_id`,
+        values: [givenJobs(jobs)],
       })
-      const rowOf = new Map(rows.map(({job_id, outbox_id}) => [job_id, outbox_id]))
-      return jobs.map(job => ({...job, outboxId: rowOf.get(job.id) ?? ''}))
+      return entriesOf(jobs, rows)
     },
   }
+}
+
+function givenJobs(jobs: readonly Job[]): string {
+  return JSON.stringify(
+    jobs.map(({queue, name, id, data, delayMs = 0}) => ({queue, name, job_id: id, data, delay_ms: delayMs})),
+  )
+}
+
+function entriesOf(jobs: readonly Job[], rows: readonly LeftRow[]): readonly OutboxEntry[] {
+  const rowOf = new Map(rows.map(({job_id, outbox_id}) => [job_id, outbox_id]))
+  return jobs.map(job => ({...job, outboxId: rowOf.get(job.id) ?? ''}))
 }
 
 function linesOf({lines, first, attempt}: Omit<Lines, 'at'>): string {

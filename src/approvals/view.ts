@@ -3,6 +3,7 @@ import {code, ellipsis, link, plain, timestamp} from '../kernel/markdown.ts'
 import type {Control, Reply} from '../sdk/index.ts'
 import {ballotOf} from './ballot.ts'
 import {entitledRoles, escalationsLeft, mixesOf} from './decide.ts'
+import {shownRequester} from './requester.ts'
 import type {ApprovalRequest, Bound, Decision, ReleaseCard, Surface} from './request.ts'
 
 const TITLE = 80
@@ -40,9 +41,9 @@ export function describeApproval(
       ...request.decisions.map(decisionLine),
       ...(pending ? [whoLine(request)] : endingLines(request)),
       boundLine(request),
-      `asked by ${plain(request.requester.name, 60)} ${timestamp(request.createdAt)} · ${code(shortId(request.id))}`,
-      // Last, since a message that grows too long loses its end.
       ...details,
+      // Of a message that grows too long the details are left out, never its last line.
+      `asked by ${plain(shownRequester(request.requester), 100)} ${timestamp(request.createdAt)} · ${code(shortId(request.id))}`,
     ],
     ...(pending && mentions.length > 0 ? {mentions} : {}),
     controls: pending ? controls(request) : [],
@@ -71,13 +72,13 @@ export function standing(request: ApprovalRequest): {readonly state: Reply['stat
 }
 
 /** `risk high: deploy to production`. */
-export function riskLine({risk, action}: ApprovalRequest): string {
+function riskLine({risk, action}: ApprovalRequest): string {
   const why = risk.reasons.map(reason => plain(reason.replace(/ \([a-z0-9_]+\)$/, ''), 80)).join(', ')
   return `risk **${risk.level}** (${risk.score} of 10): ${why || `${plain(action.operation, 40)} in ${plain(action.environment, 40)}`}`
 }
 
 /** What would be shipped, in short: sizes, pull requests, checks; then the newest commits. */
-export function cardLines(card: ReleaseCard | undefined): readonly string[] {
+function cardLines(card: ReleaseCard | undefined): readonly string[] {
   if (!card) return []
   const {diff, migrations, pullRequests, issues, checks, failing = []} = card
   const {commits, commitCount, compareUrl, missing} = card
@@ -114,12 +115,12 @@ export function cardLines(card: ReleaseCard | undefined): readonly string[] {
 }
 
 /** `who can: team_lead or tech_lead, not grace · rejects itself in 40 minutes`. */
-export function whoLine(request: ApprovalRequest): string {
+function whoLine(request: ApprovalRequest): string {
   const {required, requester, expiresAt, linear} = request
   return [
     `who can: ${entitledRoles(request)
       .map(role => plain(role, 40))
-      .join(', ')}, not ${plain(requester.name, 60)}`,
+      .join(', ')}, not ${plain(requester.person ?? requester.name, 60)}`,
     ...mixesOf(required).map(mix => `one of them ${mix.map(role => plain(role, 40)).join(' or ')}`),
     ...(linear ? [`in Linear ${link(linear.name, linear.url)}`] : []),
     ...(expiresAt === undefined
@@ -131,7 +132,7 @@ export function whoLine(request: ApprovalRequest): string {
 }
 
 /** `bound to sha 8c1e77f, workflow client-deploy.yml@a91b, and command, arguments as asked: if any moves, this is void`. */
-export function boundLine({bound}: ApprovalRequest): string {
+function boundLine({bound}: ApprovalRequest): string {
   const [told, named] = boundParts(bound)
   const rest = named.length === 0 ? [] : [`${named.join(', ')} as asked`]
   const parts = [...told, ...rest]
@@ -141,15 +142,7 @@ export function boundLine({bound}: ApprovalRequest): string {
 }
 
 /** `approved by ada (tech_lead) via Linear, 14:02`: one of the decisions that count. */
-export function decisionLine({
-  principal,
-  role,
-  decision,
-  surface,
-  at,
-  reason,
-  justification,
-}: Decision): string {
+function decisionLine({principal, role, decision, surface, at, reason, justification}: Decision): string {
   const words = reason ?? justification
   return [
     `${decision === 'approve' ? 'approved' : 'rejected'} by **${plain(principal, 60)}** (${plain(role, 40)}) via ${SURFACE_NAMES[surface]}, ${timestamp(at, 't')}`,

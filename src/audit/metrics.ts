@@ -1,4 +1,5 @@
-import {Counter, type Registry} from 'prom-client'
+import type {Registry} from 'prom-client'
+import {createInstruments} from '../platform/instruments.ts'
 import type {AuditPhase} from './chain.ts'
 
 export interface AuditMetrics {
@@ -9,12 +10,8 @@ export interface AuditMetrics {
 const PHASES = ['refused', 'intent', 'done', 'failed', 'unknown'] as const satisfies readonly AuditPhase[]
 
 export function createAuditMetrics({registry}: {readonly registry: Registry}): AuditMetrics {
-  const records = new Counter({
-    name: 'audit_records_total',
-    help: 'Records appended to the audit',
-    labelNames: ['phase'] as const,
-    registers: [registry],
-  })
+  const {counter} = createInstruments(registry)
+  const records = counter('audit_records_total', 'Records appended to the audit', ['phase'])
   // From the start, so that a rate can be told from nothing.
   for (const phase of PHASES) records.inc({phase}, 0)
   return {recorded: phase => records.inc({phase})}

@@ -183,10 +183,13 @@ export function createAudit({
 
     async note(db, event, phase = 'done') {
       await store.note(db, recordOf(event, phase))
+      // In a turn of its own: what the transaction was made for goes on first.
       afterCommit(db, () => {
-        take().catch((error: unknown) =>
-          log.warn({err: toError(error)}, 'notes for the audit were left to the sweep'),
-        )
+        setImmediate(() => {
+          take().catch((error: unknown) =>
+            log.warn({err: toError(error)}, 'notes for the audit were left to the sweep'),
+          )
+        })
       })
     },
 

@@ -65,9 +65,13 @@ export function goBack(title: string, backTo: string, release: string): Reply {
   }
 }
 
-/** A release that nobody decides about any more. */
+/** A release that nobody decides about any more, or not yet; `words` say how it stands. */
 export function closedRelease(title: string, words: string): Reply {
-  return {state: 'other', title: `${title} · ${words}`, lines: ['this was decided; its message says how']}
+  return {
+    state: 'other',
+    title: `${title} · ${words}`,
+    lines: ['there is nothing to decide about it; its message says how it went'],
+  }
 }
 
 /** `url` leads to the first one's message, once there is one. */

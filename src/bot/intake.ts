@@ -151,6 +151,8 @@ export function createIntake({
       }
     if (action === 'cancel') return takeCommand(interaction, {name: 'cancel', options: {id: subject.id}})
     if (action === 'confirm' || action === 'undo') return takeOffer(interaction, action, subject)
+    // What is carried out for a button of its own is not what its command does.
+    if (subject.action !== commands.get(subject.command)?.action) return {kind: 'tell', reply: goneControl()}
     return takeCommand(interaction, {name: subject.command, options: subject.options})
   }
 

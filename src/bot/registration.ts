@@ -1,5 +1,7 @@
+import {DiscordAPIError} from '@discordjs/rest'
 import {createHash} from 'node:crypto'
 import type {DiscordApi} from '../integrations/discord/api.ts'
+import {toError} from '../kernel/errors.ts'
 import {canonicalJson} from '../kernel/json.ts'
 import type {Logger} from '../platform/logger.ts'
 import type {Db} from '../platform/postgres.ts'
@@ -12,12 +14,7 @@ export interface CommandDiff {
   readonly removed: readonly string[]
 }
 
-/**
- * Brings Discord's list of commands to ours, only when ours changed since it was last sent from here (by digest),
- * and then only if Discord's own list differs. One PUT replaces the scope: it is atomic and costs no daily creates
- * for commands that exist.
- */
-export async function syncCommands(options: {
+interface SyncOptions {
   readonly commands: Iterable<CommandDefinition>
   readonly discord: Pick<DiscordApi, 'registerCommands' | 'registeredCommands' | 'applicationId'>
   readonly guildId: string | undefined
@@ -25,7 +22,14 @@ export async function syncCommands(options: {
   readonly log: Logger
   /** Look at Discord's list even when ours did not change. */
   readonly force?: boolean
-}): Promise<CommandDiff | 'unchanged'> {
+}
+
+/**
+ * Brings Discord's list of commands to ours, only when ours changed since it was last sent from here (by digest),
+ * and then only if Discord's own list differs. One PUT replaces the scope: it is atomic and costs no daily creates
+ * for commands that exist.
+ */
+export async function syncCommands(options: SyncOptions): Promise<CommandDiff | 'unchanged'> {
   const {discord, guildId, db, log} = options
   const wanted = [...options.commands].map(toDiscordCommand).sort((a, b) => (a.name < b.name ? -1 : 1))
   const digest = createHash('sha256').update(canonicalJson(wanted)).digest('hex')
@@ -34,7 +38,10 @@ export async function syncCommands(options: {
     'select digest from command_registrations where scope = $1',
     [scope],
   )
-  if (rows[0]?.digest === digest && options.force !== true) return 'unchanged'
+  if (rows[0]?.digest === digest && options.force !== true) {
+    await takeAwayElsewhere(options, scope)
+    return 'unchanged'
+  }
 
   const diff = compare(wanted, await discord.registeredCommands(guildId))
   const differs = diff.added.length + diff.changed.length + diff.removed.length > 0
@@ -45,7 +52,40 @@ export async function syncCommands(options: {
     [scope, digest],
   )
   log.info({scope, ...diff}, differs ? 'slash commands registered' : 'slash commands were already right')
+  await takeAwayElsewhere(options, scope)
   return differs ? diff : 'unchanged'
+}
+
+/**
+ * Takes back what was registered from here in another scope, when DISCORD_GUILD_ID was another one: a command of a server
+ * and one for everybody both show. What fails is tried again by the next start, which it does not keep from coming up.
+ */
+async function takeAwayElsewhere(
+  {discord, db, log}: Pick<SyncOptions, 'discord' | 'db' | 'log'>,
+  scope: string,
+): Promise<void> {
+  const {rows} = await db.query<{scope: string}>(
+    `select scope from command_registrations where scope <> $1 and split_part(scope, '/', 1) = $2`,
+    [scope, discord.applicationId],
+  )
+  for (const {scope: other} of rows) {
+    const [, place] = other.split('/')
+    try {
+      await discord.registerCommands([], place === 'global' ? undefined : place)
+    } catch (error) {
+      // In a server that we left nothing of ours shows any more.
+      const left = error instanceof DiscordAPIError && (error.status === 403 || error.status === 404)
+      if (!left) {
+        log.warn(
+          {scope: other, reason: toError(error).name},
+          'slash commands are still in another scope, too',
+        )
+        continue
+      }
+    }
+    await db.query('delete from command_registrations where scope = $1', [other])
+    log.info({scope: other}, 'slash commands taken away, since they are elsewhere now')
+  }
 }
 
 /** Compares what we declare with what Discord holds, looking only at what we declare: Discord adds fields of its own. */

@@ -1,5 +1,9 @@
 import type {Intent} from '../sdk/index.ts'
-import {readTasks, type TaskKind} from '../planning/tasks.ts'
+import type {KnownNames} from '../planning/facts.ts'
+import type {TaskKind} from '../planning/grammar.ts'
+import {objections} from '../planning/guardrails.ts'
+import {thingIn, verbIn} from '../planning/lexicon.ts'
+import {readTasks} from '../planning/tasks.ts'
 import {orderIn, type Order} from './orders.ts'
 
 /** Who would do it, roughly; the plan says it exactly. */
@@ -52,33 +56,6 @@ const HELP =
 const GREETING =
   /^(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks|thank you|cheers|bye)[\s!.,]*(?:signalbox|there|all)?[\s!.]*$/i
 
-const VERBS: readonly (readonly [TaskType, RegExp])[] = [
-  [
-    'documentation',
-    /\b(?:document|explain|(?:update|write|generate|refresh|regenerate|improve|fix)\b.*\b(?:docs?|documentation|readme|changelog|guide))\b/i,
-  ],
-  ['code-review', /\b(?:review|inspect|audit|look at|look over)\b/i],
-  [
-    'cicd',
-    /\b(?:deploy|ship|release|promote|roll ?back|rerun|re-run|run|test|validate|trigger|kick off|build the pipeline)\b/i,
-  ],
-  [
-    'infrastructure',
-    /\b(?:scale|provision|configure|diagnose|triage|heal|repair|restart|set|check|drop|delete|destroy|wipe|disable|enable|find out)\b/i,
-  ],
-  [
-    'feature-dev',
-    /\b(?:implement|build|add|create|fix|refactor|write|develop|change|make|remove|rename|update|generate|improve)\b/i,
-  ],
-]
-const NOUNS: readonly (readonly [TaskType, RegExp])[] = [
-  ['documentation', /\b(?:docs?|documentation|readme|changelog|guide)\b/i],
-  ['code-review', /\b(?:pull request|pr|diff)\b/i],
-  ['cicd', /\b(?:pipeline|tests?|ci|deployment|rollout)\b/i],
-  ['infrastructure', /\b(?:server|infrastructure|config|configuration|health)\b/i],
-  ['feature-dev', /\b(?:bug|feature|endpoint|issue)\b/i],
-]
-
 /** Who carries out what the planner would make of it. */
 const CARRIERS: Readonly<Record<TaskKind, TaskType>> = {
   implement: 'feature-dev',
@@ -99,14 +76,14 @@ const CARRIERS: Readonly<Record<TaskKind, TaskType>> = {
   docs: 'documentation',
   readme: 'documentation',
 }
-/** What the rules of planning find to do in a text, whatever its names are here. */
-const plannedIn = (text: string) => readTasks(text, {targets: [], repositories: []}).map(({kind}) => kind)
+const NO_NAMES: KnownNames = {targets: [], repositories: []}
 
 /**
- * What a message means, by rules over whole words. Pure and total. Only somebody who says so in so many words, at the
- * beginning, decides; a question about a decision is none.
+ * What a message means, by rules over whole words, where these names are known. Pure and total. Only somebody who says so
+ * in so many words, at the beginning, decides; a question about a decision is none.
  */
-export function interpret(text: string): Reading {
+export function interpret(text: string, known: KnownNames = NO_NAMES): Reading {
+  const plannedIn = (said: string) => readTasks(said, known).map(({kind}) => kind)
   const said = text.replace(/\s+/g, ' ').replaceAll('’', "'").trim()
   const wish = said.replace(COURTESIES, '').trim()
   const id = ID.exec(said)?.[0].toLowerCase()
@@ -173,38 +150,22 @@ export function interpret(text: string): Reading {
     return {...base, intent: 'status_query', confidence: 0.9}
   if (run !== undefined && said === run) return {...base, intent: 'status_query', confidence: 0.9}
   if (asks) return {...base, ...(first ? task : {intent: 'general_query' as const, confidence: 0.7})}
-  const reading = {...base, ...taskIn(base.wish)}
-  return first && reading.confidence < 0.8
-    ? {...reading, ...task}
-    : {...reading, ...(first ? {wish: task.wish ?? said} : {})}
+  return {...base, ...(first ? task : taskIn(base.wish))}
 }
 
-/** Which task is wanted, and how sure that is. */
+/** What is to be done, where rules find no plan in it: the planner says what it lacks, or why it is refused. */
 function taskIn(wish: string): Partial<Reading> {
-  const words = wish.split(' ')
-  const first = words[0] ?? ''
-  const byVerb = VERBS.find(([, verb]) => verb.test(wish))?.[0]
-  const starts = VERBS.some(([, verb]) => verb.test(`${first} ${words.slice(1).join(' ')}`.slice(0, 12)))
-  if (byVerb !== undefined && starts && words.length > 1)
-    return {intent: 'task_submission', confidence: 0.85, taskType: byVerb}
-  if (byVerb !== undefined && words.length > 2)
-    return {intent: 'task_submission', confidence: 0.65, taskType: byVerb}
-  if (byVerb !== undefined)
-    return {
-      intent: 'task_submission',
-      confidence: 0.5,
-      taskType: byVerb,
-      question: `What should I ${first.toLowerCase()}?`,
-    }
-  const byNoun = NOUNS.find(([, noun]) => noun.test(wish))?.[0]
-  if (byNoun !== undefined)
-    return {
-      intent: 'task_submission',
-      confidence: 0.4,
-      taskType: byNoun,
-      question: 'What should be done about that?',
-    }
-  return {}
+  const words = wish.toLowerCase().split(/[^\p{L}\p{N}-]+/u)
+  const [first = ''] = words
+  const intent = 'task_submission'
+  if (objections(wish).length > 0) return {intent, confidence: 0.85}
+  if (verbIn(first)?.form === 'base')
+    return words.filter(Boolean).length > 1
+      ? {intent, confidence: 0.65}
+      : {intent, confidence: 0.5, question: `What should I ${first}?`}
+  return words.some(word => thingIn(word) !== undefined)
+    ? {intent, confidence: 0.4, question: 'What should be done about that?'}
+    : {}
 }
 
 /** The person does not want what we asked about. */

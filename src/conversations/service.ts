@@ -2,6 +2,7 @@ import type {Clock} from '../kernel/clock.ts'
 import type {Llm} from '../integrations/llm/llm.ts'
 import {AppError} from '../kernel/errors.ts'
 import {plain} from '../kernel/markdown.ts'
+import type {KnownNames} from '../planning/facts.ts'
 import type {
   Actor,
   ApprovalsPort,
@@ -80,6 +81,7 @@ export function createConversations({
   status,
   giveCommand,
   commanding,
+  known,
   llm,
   redact,
   clock,
@@ -96,6 +98,8 @@ export function createConversations({
   readonly giveCommand: GiveCommand
   /** Who gives commands by what this actor says: their account in Discord, where we know it. */
   readonly commanding: (actor: Actor) => Promise<Actor>
+  /** What people may speak of by its name. */
+  readonly known: KnownNames
   readonly llm: Llm
   readonly redact: (text: string) => string
   readonly clock: Clock
@@ -375,7 +379,7 @@ export function createConversations({
     session: Session,
     history: readonly StoredMessage[],
   ): Promise<{readonly reading: Reading; readonly by: Said['by']}> {
-    const rules = interpret(message.text)
+    const rules = interpret(message.text, known)
     const {pending} = session
     // An answer to a question of ours is put together with it by rules: the model need not guess.
     const answers = pending !== undefined && rules.confidence < SURE_ENOUGH
@@ -395,7 +399,7 @@ export function createConversations({
       if (before) return before
       const history = await store.history(session.id, HISTORY)
       const {reading, by} = await understand(message, session, history)
-      const move = nextMove(message.text, reading, session.pending)
+      const move = nextMove(message.text, reading, session.pending, known)
       const outcome = await carryOut(move, {message, reading, history}, session.pending).catch(explained)
       const said: Said = {
         session: session.id,

@@ -1,4 +1,5 @@
 import {z} from 'zod'
+import type {KnownNames} from '../planning/facts.ts'
 import type {MissingFact} from '../sdk/index.ts'
 import {agrees, declines, interpret, SURE_ENOUGH, type Reading} from './interpret.ts'
 import {meantBy, ORDER_VERBS, type Order, type OrderVerb, type Subject} from './orders.ts'
@@ -98,7 +99,12 @@ export type Move =
  * or confirmed after we named it; an order for something under way, its verb and a name that fits one thing alone, or a
  * yes to that one. Nothing else that anybody or any model says makes either.
  */
-export function nextMove(text: string, reading: Reading, pending: Pending | undefined): Move {
+export function nextMove(
+  text: string,
+  reading: Reading,
+  pending: Pending | undefined,
+  known?: KnownNames,
+): Move {
   const {decision, id, reason, order} = reading
   if (decision !== undefined)
     return id === undefined
@@ -107,7 +113,7 @@ export function nextMove(text: string, reading: Reading, pending: Pending | unde
   // "Stop" alone is an answer where something was asked.
   const names = typeof order === 'object' && order.about !== ''
   if (pending && (!names || isRejection(pending) || isAboutPlan(order, pending))) {
-    const answered = answer(text, reading, pending)
+    const answered = answer(text, reading, pending, known)
     if (answered) return answered
   }
   return typeof order === 'object' ? {do: 'find-subject', order} : fresh(text, reading)
@@ -123,7 +129,7 @@ function isAboutPlan({verb, about}: Order, {kind}: Pending): boolean {
 }
 
 /** What it comes to as an answer; undefined where it is about something else. */
-function answer(text: string, reading: Reading, pending: Pending): Move | undefined {
+function answer(text: string, reading: Reading, pending: Pending, known?: KnownNames): Move | undefined {
   if (pending.kind === 'order' && /^cancel\b/i.test(text.trim()))
     return {do: 'ask', question: `Say yes to ${pending.verb} it, or no to leave it as it is.`, pending}
   if (declines(text) && !repeats(text, pending))
@@ -186,7 +192,7 @@ function answer(text: string, reading: Reading, pending: Pending): Move | undefi
     case 'meaning': {
       if (reading.confidence >= SURE_ENOUGH) return undefined
       const together = `${pending.text} ${text}`
-      const meant = interpret(together)
+      const meant = interpret(together, known)
       return meant.confidence >= SURE_ENOUGH && meant.decision === undefined
         ? fresh(together, meant)
         : undefined

@@ -85,7 +85,7 @@ export function createCancellation(options: {
       if (await cancelUnstarted(invocation, actor.name)) return {kind: 'cancelled'}
       for (const carrier of carriers)
         if (await carrier.cancel(invocation.id, actor.name)) return {kind: 'stopping'}
-      const stopped = await deployments?.cancel(invocation.id, actor.name)
+      const stopped = await deployments?.cancel(invocation.id, actor)
       if (!stopped) return {kind: 'already-ended', status: invocation.status}
       if (stopped.phase !== 'finished') return {kind: 'stopping', runUrl: stopped.run?.url}
       if (stopped.verdict?.kind === 'cancelled-before-start') return {kind: 'cancelled'}

@@ -1,4 +1,5 @@
 import type {Release} from '../approvals/releases.ts'
+import type {Actor} from '../sdk/index.ts'
 import {LOG_READS, locatingDeadline, unreadFailure, watchDeadline} from './next.ts'
 import {furthestJobs, isForward} from './progress.ts'
 import type {Ask, DeploymentState, FailureView, Gate, JobView, Refusal, RunView, Verdict} from './state.ts'
@@ -53,7 +54,11 @@ export type DeploymentEvent = {readonly at: number} &
     | {readonly type: 'look-failed'}
     /** GitHub answered, and does not show us the run. `reason` when it says that we may not see it. */
     | {readonly type: 'run-hidden'; readonly reason?: string}
-    | {readonly type: 'cancel-requested'; readonly by: string}
+    | {
+        readonly type: 'cancel-requested'
+        readonly by: string
+        readonly actor?: Pick<Actor, 'kind' | 'id' | 'name'>
+      }
     | {readonly type: 'cancel-sent'; readonly forced: boolean}
     | {readonly type: 'cancel-refused'; readonly reason: string}
     | {readonly type: 'cancel-failed'}
@@ -150,8 +155,8 @@ function fold(state: DeploymentState, event: DeploymentEvent): DeploymentState {
     case 'cancel-requested':
       if (state.cancel) return state
       return state.phase === 'inspecting' || state.phase === 'parked' || state.phase === 'requested'
-        ? finish({...state, cancel: {by: event.by, at: event.at}}, {kind: 'cancelled-before-start'}, event.at)
-        : {...state, cancel: {by: event.by, at: event.at}}
+        ? finish({...state, cancel: cancelOf(event)}, {kind: 'cancelled-before-start'}, event.at)
+        : {...state, cancel: cancelOf(event)}
     case 'cancel-sent':
     case 'cancel-refused':
     case 'cancel-failed':
@@ -159,6 +164,14 @@ function fold(state: DeploymentState, event: DeploymentEvent): DeploymentState {
         ? {...state, cancel: passedOn(state.cancel, event)}
         : state
   }
+}
+
+function cancelOf({
+  by,
+  actor,
+  at,
+}: Extract<DeploymentEvent, {type: 'cancel-requested'}>): NonNullable<DeploymentState['cancel']> {
+  return {by, at, ...(actor ? {actor} : {})}
 }
 
 /** Something is to be read at its gate, at once or before its turn comes. */

@@ -24,8 +24,6 @@ export type UnseenFact = {readonly at: number} & (
 /** GitHub answered, and does not show us the run. `reason` when it says that we may not see it. */
 export type HiddenFact = {readonly at: number; readonly type: 'run-hidden'; readonly reason?: string}
 
-export type DispatchedRuns = ReturnType<typeof createDispatchedRuns>
-
 /** Runs that we start and follow: what GitHub says of them, as facts for whoever decides. */
 export function createDispatchedRuns({
   codeHost,

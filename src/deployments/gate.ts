@@ -4,13 +4,13 @@ import type {People} from '../access/people.ts'
 import type {Approvals} from '../approvals/approvals.ts'
 import {keptOut, takesPassingChecks} from '../approvals/operations.ts'
 import {failingIn, type Release, type Releases} from '../approvals/releases.ts'
-import {requesterOf} from '../approvals/requester.ts'
+import {namedInHistory, requesterOf} from '../approvals/requester.ts'
 import type {ApprovalRequest, Bound, ReleaseCard, Requester, Risk} from '../approvals/request.ts'
 import type {Look} from '../integrations/github/code-host.ts'
 import type {Clock} from '../kernel/clock.ts'
+import type {Environment} from '../kernel/environment.ts'
 import {AppError, toError} from '../kernel/errors.ts'
 import {canonicalJson} from '../kernel/json.ts'
-import type {Environment} from '../platform/config/config.ts'
 import type {Db} from '../platform/postgres.ts'
 import type {PipelinesPort} from '../sdk/index.ts'
 import type {DeploymentEvent} from './decide.ts'
@@ -36,7 +36,7 @@ export interface Fresh {
 export interface DeploymentGateOptions {
   readonly approvals: Pick<Approvals, 'ask' | 'find' | 'cancel' | 'redeem'>
   readonly people: Pick<People, 'personOf'>
-  readonly releases: Pick<Releases, 'at' | 'card' | 'checksOf'>
+  readonly releases: Pick<Releases, 'at' | 'card' | 'checksOf' | 'wentWell'>
   readonly refs: Pick<PipelinesPort, 'refAt' | 'tag'>
   /** What a deploy there risks. */
   readonly assess: (environment: Environment) => Risk
@@ -72,6 +72,21 @@ export function createDeploymentGate(options: DeploymentGateOptions) {
     }
   }
 
+  /** What fails on the commit keeps it out, unless it leads back to what went well there before. */
+  async function closedByChecks(
+    {goesBack, target, repository, workflow, environment}: DeploymentRequest,
+    commit: {readonly sha: string; readonly failing: readonly string[]},
+  ): Promise<DeploymentEvent | undefined> {
+    const reason = keptOut({operation: 'deploy', environment}, commit)
+    if (reason === undefined) return undefined
+    if (goesBack) {
+      const before = await releases.wentWell({target, repository, workflow, sha: commit.sha})
+      if (before.kind !== 'seen') return unread(before)
+      if (before.value) return undefined
+    }
+    return {type: 'gate-closed', at: clock(), reason}
+  }
+
   /** What the look at a ref came to, where that was not a release. */
   function unread(look: Exclude<Look<unknown>, {kind: 'seen'}>): DeploymentEvent {
     const at = clock()
@@ -102,8 +117,8 @@ export function createDeploymentGate(options: DeploymentGateOptions) {
       if (look.kind !== 'seen') return unread(look)
       const {sha} = look.value
       const card = await releases.card({target, repository, workflow, sha})
-      const reason = keptOut({operation: 'deploy', environment}, {sha, failing: card.failing ?? []})
-      if (reason !== undefined) return {type: 'gate-closed', at: clock(), reason}
+      const closed = await closedByChecks(request, {sha, failing: card.failing ?? []})
+      if (closed) return closed
       const channelId = await options.channelOf(correlationId)
       return {
         kind: 'release',
@@ -136,7 +151,7 @@ export function createDeploymentGate(options: DeploymentGateOptions) {
           subject: {kind: 'deployment', id: correlationId, round: gate.round},
           correlationId,
           action: {
-            operation: 'deploy',
+            operation: request.goesBack ? 'rollback' : 'deploy',
             environment,
             title,
             target,
@@ -197,12 +212,11 @@ export function createDeploymentGate(options: DeploymentGateOptions) {
       if (look.kind !== 'seen') return unread(look)
       const release = look.value
       const {sha} = release
-      const deploy = {operation: 'deploy', environment}
-      if (takesPassingChecks(deploy)) {
+      if (takesPassingChecks({operation: 'deploy', environment})) {
         const failing = failingIn(await releases.checksOf({repository, sha}))
         if (failing.kind !== 'seen') return unread(failing)
-        const reason = keptOut(deploy, {sha, failing: failing.value})
-        if (reason !== undefined) return {type: 'gate-closed', at: clock(), reason}
+        const closed = await closedByChecks(request, {sha, failing: failing.value})
+        if (closed) return closed
       }
       if (!isCommit(ref, sha)) return {release}
       try {
@@ -240,7 +254,9 @@ export function createDeploymentGate(options: DeploymentGateOptions) {
 
     /** Takes back what was asked for, as it is not wanted any more. */
     async withdraw(db: Db, {gate, cancel}: DeploymentState): Promise<void> {
-      if (gate?.ask) await approvals.cancel(db, gate.ask.approvalId, {by: cancel?.by ?? 'Signalbox'})
+      if (!gate?.ask) return
+      const by = cancel?.actor ? namedInHistory(await requesterOf(people, cancel.actor, db)) : 'signalbox'
+      await approvals.cancel(db, gate.ask.approvalId, {by})
     },
   }
 }

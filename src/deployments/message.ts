@@ -308,7 +308,10 @@ function controls(state: DeploymentState): Control[] {
       : [{kind: 'action', label: 'Cancel', action: 'cancel', subject, style: 'danger'}]
     return [copy, ...runLink(state), ...stop]
   }
-  const again = state.verdict?.kind === 'concluded' && state.verdict.conclusion !== 'success'
+  const again =
+    state.verdict?.kind === 'concluded' &&
+    state.verdict.conclusion !== 'success' &&
+    !state.request.decidedElsewhere
   const retry: Control[] = again
     ? [{kind: 'action', label: 'Retry', action: 'retry', subject, style: 'primary'}]
     : []

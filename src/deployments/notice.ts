@@ -1,5 +1,5 @@
 import type {People} from '../access/people.ts'
-import type {RiskLevel} from '../platform/config/config.ts'
+import type {RiskLevel} from '../kernel/risk-level.ts'
 import type {NewNotice, Notices} from '../notifications/notice.ts'
 import type {Db} from '../platform/postgres.ts'
 import type {DeploymentState, Verdict} from './state.ts'

@@ -77,6 +77,8 @@ export function createDeploymentsPort(options: {
     strategy,
     wait,
     announcedElsewhere,
+    decidedElsewhere,
+    goesBack,
   }: Parameters<DeploymentsPort['request']>[0]): DeploymentRequest {
     const target = byName(name)
     if (!target) throw new AppError('INVALID_INPUT', `There is no target ${name}.`)
@@ -101,6 +103,8 @@ export function createDeploymentsPort(options: {
       ...(apiBase === undefined ? {} : {apiBase}),
       wait,
       ...(announcedElsewhere ? {announcedElsewhere} : {}),
+      ...(decidedElsewhere ? {decidedElsewhere} : {}),
+      ...(goesBack ? {goesBack} : {}),
       requestedAt: clock(),
       patience,
       workflowUrl: codeHost.workflowUrl(target.repository, target.workflow),

@@ -7,6 +7,7 @@ import type {ReplyStore} from '../notifications/store.ts'
 import type {Logger} from '../platform/logger.ts'
 import {transaction, type Db} from '../platform/postgres.ts'
 import type {QueueJob, Queues} from '../platform/queue.ts'
+import type {Actor} from '../sdk/index.ts'
 import type {Pool} from 'pg'
 import type {DeploymentEvent} from './decide.ts'
 import {createDispatchedRuns} from './dispatched-runs.ts'
@@ -26,6 +27,7 @@ import {
 } from './state.ts'
 import type {ClaimedDeployment, DeploymentStore} from './store.ts'
 
+/** Deployments whose next look is due. */
 export const DEPLOYMENTS_QUEUE = 'deployments'
 /** Webhooks that say a run moved, waiting to be looked at. */
 export const WEBHOOKS_QUEUE = 'webhooks'
@@ -354,8 +356,12 @@ export function createDeployments(options: DeploymentsOptions) {
     },
 
     /** Asks to stop. Once answered, no dispatch starts any more; a run that exists is told to stop. */
-    async cancel(id: string, by: string): Promise<DeploymentState | undefined> {
-      const after = await fold(id, {type: 'cancel-requested', at: clock(), by})
+    async cancel(
+      id: string,
+      {kind, id: account, name}: Pick<Actor, 'kind' | 'id' | 'name'>,
+    ): Promise<DeploymentState | undefined> {
+      const actor = {kind, id: account, name}
+      const after = await fold(id, {type: 'cancel-requested', at: clock(), by: name, actor})
       if (after) {
         await notify(id)
         if (after.phase !== 'finished') await nudge(id)

@@ -1,6 +1,6 @@
 import type {Release} from '../approvals/releases.ts'
+import type {Environment} from '../kernel/environment.ts'
 import type {Actor} from '../sdk/index.ts'
-import type {Environment} from '../platform/config/config.ts'
 
 /** What was asked, and the patience it was asked with. Never changes after the request. */
 export interface DeploymentRequest {
@@ -20,6 +20,10 @@ export interface DeploymentRequest {
   readonly wait: boolean
   /** How its run ended is told by a message of its own: a release's. */
   readonly announcedElsewhere?: true
+  /** It carries out a release's decision: its command can't be given again. */
+  readonly decidedElsewhere?: true
+  /** To what went well there before: what fails there by now must not close the way back. */
+  readonly goesBack?: true
   readonly requestedAt: number
   readonly patience: {readonly discoveryMs: number; readonly watchMs: number; readonly pollMs: number}
   /** The workflow's page, for when no run is known. */
@@ -179,7 +183,10 @@ export interface DeploymentState {
   readonly failure?: FailureView
   readonly logReads: number
   readonly cancel?: {
+    /** As they call themselves. */
     readonly by: string
+    /** Left out: we do it. */
+    readonly actor?: Pick<Actor, 'kind' | 'id' | 'name'>
     readonly at: number
     readonly sentAt?: number
     readonly forcedAt?: number

@@ -145,6 +145,17 @@ export function createDeploymentStore({pool}: {readonly pool: Pool}) {
       return rows[0]?.sha
     },
 
+    /** Whether a commit was shipped to a target with success. */
+    async wentWell(target: string, sha: string): Promise<boolean> {
+      const {rowCount} = await pool.query(
+        `select from deployments
+         where target = $1 and state -> 'run' ->> 'sha' = $2 and state -> 'verdict' ->> 'kind' = 'concluded'
+           and state -> 'verdict' ->> 'conclusion' = 'success' limit 1`,
+        [target, sha],
+      )
+      return rowCount === 1
+    },
+
     /** Those that hold their lock, by what they asked for. */
     async holding(): Promise<readonly DeploymentRequest[]> {
       const {rows} = await pool.query<{request: DeploymentRequest}>({

@@ -1,4 +1,5 @@
-import {Counter, type Registry} from 'prom-client'
+import type {Registry} from 'prom-client'
+import {createInstruments} from '../platform/instruments.ts'
 import type {QualityGrade} from './score.ts'
 
 export interface EvaluationMetrics {
@@ -7,11 +8,11 @@ export interface EvaluationMetrics {
 }
 
 export function createEvaluationMetrics({registry}: {readonly registry: Registry}): EvaluationMetrics {
-  const evaluations = new Counter({
-    name: 'workflow_evaluations_total',
-    help: 'Ended runs by their grade; none: no agent did anything in them',
-    labelNames: ['grade'] as const,
-    registers: [registry],
-  })
+  const {counter} = createInstruments(registry)
+  const evaluations = counter(
+    'workflow_evaluations_total',
+    'Ended runs by their grade; none: no agent did anything in them',
+    ['grade'],
+  )
   return {evaluated: grade => evaluations.inc({grade: grade?.toLowerCase() ?? 'none'})}
 }

@@ -24,9 +24,12 @@ export const ERRORS = {
   INVARIANT_BROKEN: 'fatal',
 } as const satisfies Record<string, 'user' | 'retry' | 'fatal'>
 
+/** A key of `ERRORS`. */
 export type ErrorCode = keyof typeof ERRORS
+/** What may be done about an error: see `ERRORS`. */
 export type Disposition = (typeof ERRORS)[ErrorCode]
 
+/** What an error carries besides code and message. */
 export interface AppErrorOptions {
   readonly cause?: unknown
   readonly details?: Readonly<Record<string, unknown>>

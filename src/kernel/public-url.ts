@@ -4,10 +4,12 @@ import ipaddr from 'ipaddr.js'
 export type UrlRefusal =
   'empty' | 'too-long' | 'malformed' | 'scheme' | 'credentials' | 'host' | 'private' | 'port' | 'not-allowed'
 
+/** Whether an address may be called. `reason`: a sentence for people. */
 export type UrlVerdict =
   | {readonly ok: true; readonly url: URL}
   | {readonly ok: false; readonly code: UrlRefusal; readonly reason: string}
 
+/** What is allowed besides, or instead of, any public https address. */
 export interface UrlRules {
   /** `example.com` allows that host, `*.example.com` also everything below it. Empty: any public host. */
   readonly allowedDomains?: readonly string[]

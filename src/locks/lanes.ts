@@ -3,8 +3,6 @@ export interface Turn {
   pass(): void
 }
 
-export type Lanes = ReturnType<typeof createLanes>
-
 /**
  * The line inside this process: of all who want the same thing, one at a time asks the database, so a hot lock costs
  * one contender per process instead of one per caller. Turns come in the order of arrival. A turn also comes by itself

@@ -1,5 +1,5 @@
-import {Counter, Gauge, Histogram, type Registry} from 'prom-client'
-import {inTimeForScrape} from '../platform/scrape.ts'
+import type {Registry} from 'prom-client'
+import {createInstruments} from '../platform/instruments.ts'
 import {RESOURCE_TYPE_LABELS, resourceType} from './decide.ts'
 import type {LockStore} from './store.ts'
 
@@ -25,42 +25,40 @@ export function createLockMetrics(options: {
   readonly countActive: LockStore['countActive']
 }): LockMetrics {
   const {registry, agents, countActive} = options
-  const registers = [registry]
+  const {counter, histogram, gauge} = createInstruments(registry)
   const labelNames = ['resource_type', 'agent_id'] as const
   const labels = (resource: string, owner: string) => ({
     resource_type: resourceType(resource),
     agent_id: agents.has(owner) ? owner : 'other',
   })
-  const counter = (name: string, help: string) => new Counter({name, help, labelNames, registers})
 
-  const acquisitions = counter('resource_lock_acquisitions_total', 'Locks taken')
-  const contentions = counter('resource_lock_contentions_total', 'Requests that met a holder or a line')
-  const releases = counter('resource_lock_releases_total', 'Locks given back')
-  const timeouts = counter('resource_lock_timeouts_total', 'Requests that waited and gave up')
-  const waits = new Histogram({
-    name: 'resource_lock_wait_time_seconds',
-    help: 'From a request for a lock to its end',
+  const acquisitions = counter('resource_lock_acquisitions_total', 'Locks taken', labelNames)
+  const contentions = counter(
+    'resource_lock_contentions_total',
+    'Requests that met a holder or a line',
     labelNames,
-    buckets: [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60],
-    registers,
-  })
-  const deadlocks = new Counter({
-    name: 'resource_lock_deadlocks_total',
-    help: 'Waiters told that they wait for each other',
-    labelNames: ['resource_type'] as const,
-    registers,
-  })
-  new Gauge({
-    name: 'resource_locks_active',
-    help: 'Locks held, as the database says; absent while it does not answer',
-    labelNames: ['resource_type'] as const,
-    registers,
-    async collect() {
-      this.reset()
-      const counts = await inTimeForScrape(countActive())
-      if (!counts) return
-      for (const type of RESOURCE_TYPE_LABELS) this.set({resource_type: type}, 0)
-      for (const [prefix, count] of counts) this.inc({resource_type: resourceType(prefix)}, count)
+  )
+  const releases = counter('resource_lock_releases_total', 'Locks given back', labelNames)
+  const timeouts = counter('resource_lock_timeouts_total', 'Requests that waited and gave up', labelNames)
+  const waits = histogram(
+    'resource_lock_wait_time_seconds',
+    'From a request for a lock to its end',
+    [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60],
+    labelNames,
+  )
+  const deadlocks = counter('resource_lock_deadlocks_total', 'Waiters told that they wait for each other', [
+    'resource_type',
+  ])
+  gauge('resource_locks_active', 'Locks held, as the database says; absent while it does not answer', {
+    labelNames: ['resource_type'],
+    ask: countActive,
+    show(counts) {
+      const totals = new Map<string, number>(RESOURCE_TYPE_LABELS.map(type => [type, 0]))
+      for (const [prefix, count] of counts) {
+        const type = resourceType(prefix)
+        totals.set(type, (totals.get(type) ?? 0) + count)
+      }
+      return [...totals].map(([resource_type, total]) => [{resource_type}, total])
     },
   })
 

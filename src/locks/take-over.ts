@@ -38,7 +38,6 @@ export interface TakeOversOptions {
   readonly notify: (invocationId: string) => Promise<void>
   /** Told of each command that came to its end here. */
   readonly observeEnd: (ended: EndedCommand) => void
-  readonly answerWithinMs?: number
 }
 
 export type TakeOvers = ReturnType<typeof createTakeOvers>
@@ -50,7 +49,6 @@ export type TakeOvers = ReturnType<typeof createTakeOvers>
  */
 export function createTakeOvers(options: TakeOversOptions) {
   const {pool, store, locks, policy, invocations, replies, notify, observeEnd} = options
-  const {answerWithinMs = ANSWER_WITHIN_MS} = options
 
   async function ask(
     correlationId: string,
@@ -62,7 +60,7 @@ export function createTakeOvers(options: TakeOversOptions) {
     const channelId = (await replies.messageOf(correlationId))?.channelId
     if (channelId === undefined) return {kind: 'refused', reason: 'There is no channel to ask in.'}
     const asked = await store.ask({
-      ...{id: randomUUID(), askedFor: correlationId, withinMs: answerWithinMs},
+      ...{id: randomUUID(), askedFor: correlationId, withinMs: ANSWER_WITHIN_MS},
       ...{resource, fence, owner, holderId, asker: actor.name, reason},
     })
     // A command of its own, with a message of its own: edits notify nobody.

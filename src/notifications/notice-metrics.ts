@@ -1,6 +1,7 @@
-import {Counter, Gauge, Histogram, type Registry} from 'prom-client'
-import {inTimeForScrape} from '../platform/scrape.ts'
-import type {ChannelName, NoticeEvent} from './notice.ts'
+import type {Registry} from 'prom-client'
+import type {ChannelName} from '../platform/config/config.ts'
+import {createInstruments} from '../platform/instruments.ts'
+import type {NoticeEvent} from './notice.ts'
 import type {Backlog} from './notice-store.ts'
 
 export type NoticeMetrics = ReturnType<typeof createNoticeMetrics>
@@ -13,37 +14,32 @@ export function createNoticeMetrics({
   readonly registry: Registry
   readonly backlog: () => Promise<readonly Backlog[]>
 }) {
-  const registers = [registry]
-  const latency = new Histogram({
-    name: 'notification_latency_seconds',
-    help: 'From a notice’s commit, or its release where it was held back, to its acceptance by the channel',
-    labelNames: ['channel'] as const,
-    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 3600],
-    registers,
-  })
-  const deliveries = new Counter({
-    name: 'notification_deliveries_total',
-    help: 'Notices by what became of them in a channel',
-    labelNames: ['channel', 'event', 'outcome'] as const,
-    registers,
-  })
-  const failures = new Counter({
-    name: 'notification_failed_tries_total',
-    help: 'Tries that came to nothing, to be repeated or not',
-    labelNames: ['channel'] as const,
-    registers,
-  })
-  new Gauge({
-    name: 'notification_backlog',
-    help: 'Notices that wait, or are held back, as the database says; absent while it does not answer',
-    labelNames: ['channel', 'state'] as const,
-    registers,
-    async collect() {
-      this.reset()
-      for (const {channel, state, count} of (await inTimeForScrape(backlog())) ?? [])
-        this.set({channel, state}, count)
+  const {counter, histogram, gauge} = createInstruments(registry)
+  const latency = histogram(
+    'notification_latency_seconds',
+    'From a notice’s commit, or its release where it was held back, to its acceptance by the channel',
+    [0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 3600],
+    ['channel'],
+  )
+  const deliveries = counter('notification_deliveries_total', 'Notices by what became of them in a channel', [
+    'channel',
+    'event',
+    'outcome',
+  ])
+  const failures = counter(
+    'notification_failed_tries_total',
+    'Tries that came to nothing, to be repeated or not',
+    ['channel'],
+  )
+  gauge(
+    'notification_backlog',
+    'Notices that wait, or are held back, as the database says; absent while it does not answer',
+    {
+      labelNames: ['channel', 'state'],
+      ask: backlog,
+      show: waiting => waiting.map(({channel, state, count}) => [{channel, state}, count]),
     },
-  })
+  )
 
   return {
     told(channel: ChannelName, seconds: number): void {

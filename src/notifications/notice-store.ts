@@ -1,8 +1,9 @@
 import type {Pool} from 'pg'
-import type {RiskLevel} from '../platform/config/config.ts'
+import type {RiskLevel} from '../kernel/risk-level.ts'
+import type {ChannelName} from '../platform/config/config.ts'
 import {groupCommit} from '../platform/group-commit.ts'
 import {transaction, type Db} from '../platform/postgres.ts'
-import type {ChannelName, NewNotice, Notice, NoticeEvent} from './notice.ts'
+import type {NewNotice, Notice, NoticeEvent} from './notice.ts'
 import type {DeliveryState, Released, Route, Standing} from './routing.ts'
 
 /** Told at each commit that leaves something to deliver. */

@@ -1,25 +1,11 @@
 import type {Json} from '../kernel/json.ts'
-import type {RiskLevel} from '../platform/config/config.ts'
+import type {RiskLevel} from '../kernel/risk-level.ts'
+import type {ChannelName} from '../platform/config/config.ts'
+import type {NOTICE_EVENTS} from '../platform/config/sections/notifications.ts'
 import type {Db} from '../platform/postgres.ts'
 
-export type NoticeEvent =
-  | 'approval_required'
-  | 'approval_vote'
-  | 'approval_question'
-  | 'approval_reminder'
-  | 'approval_escalated'
-  | 'approval_approved'
-  | 'approval_rejected'
-  | 'approval_expired'
-  | 'approval_cancelled'
-  | 'break_glass'
-  | 'task_completed'
-  | 'task_failed'
-  | 'agent_error'
-  | 'service_down'
-  | 'service_up'
-
-export type ChannelName = 'linear' | 'mail' | 'discord' | 'pull-request'
+/** What people may be told of: one of `NOTICE_EVENTS`. */
+export type NoticeEvent = (typeof NOTICE_EVENTS)[number]
 
 /** Something that people are to be told. What it is about is a story: a channel tells a story's notices in order, in one thread. */
 export interface NewNotice {
@@ -47,6 +33,7 @@ export interface NewNotice {
   readonly data: Readonly<Record<string, Json>>
 }
 
+/** A notice as it was announced. */
 export interface Notice extends NewNotice {
   readonly id: string
   /** From 1, within its story. */

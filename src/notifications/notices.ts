@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto'
-import type {NotificationRules} from '../platform/config/config.ts'
-import type {ChannelName, NoticeChannel, Notices} from './notice.ts'
+import type {ChannelName, NotificationRules} from '../platform/config/config.ts'
+import type {NoticeChannel, Notices} from './notice.ts'
 import type {NoticeStore} from './notice-store.ts'
 import {route, withStakeholders} from './routing.ts'
 

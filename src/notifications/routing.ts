@@ -1,7 +1,6 @@
-import type {NotificationRules, RiskLevel, Threshold} from '../platform/config/config.ts'
-import type {ChannelName, NewNotice, NoticeEvent} from './notice.ts'
-
-const LEVELS = ['low', 'medium', 'high', 'critical'] as const satisfies readonly RiskLevel[]
+import {atLeast, type RiskLevel} from '../kernel/risk-level.ts'
+import type {ChannelName, NotificationRules, Threshold} from '../platform/config/config.ts'
+import type {NewNotice, NoticeEvent} from './notice.ts'
 
 /** The least level at which each event is told in a channel; channels that are not named never tell it. */
 const TOLD: Readonly<Record<NoticeEvent, Partial<Record<ChannelName, Threshold>>>> = {
@@ -92,7 +91,7 @@ export function narrowed<T extends NewNotice>(notice: T, channel: ChannelName, r
 }
 
 function reaches(level: RiskLevel, from: Threshold): boolean {
-  return from !== 'never' && LEVELS.indexOf(level) >= LEVELS.indexOf(from)
+  return from !== 'never' && atLeast(level, from)
 }
 
 export type DeliveryState = 'held' | 'waiting' | 'told' | 'skipped' | 'refused' | 'failed'

@@ -9,6 +9,7 @@ import type {Reply} from '../sdk/index.ts'
 import {nextDelivery, type Delivery, type ReplyRecord} from './reply-state.ts'
 import type {Delivered, ReplyStore} from './store.ts'
 
+/** Messages that are to be brought to what their records say. */
 export const REPLIES_QUEUE = 'replies'
 
 /** How long Discord is known to honour an enforced nonce; after that we look before posting again. */
@@ -30,6 +31,8 @@ export interface NotificationsOptions {
   readonly handoverMs: number
   /** How long a delivery may take before another worker may take it over. */
   readonly leaseMs: number
+  /** Whose channels are posted to without an interaction there; undefined: nobody said. */
+  readonly guildId?: string | undefined
 }
 
 /**
@@ -37,7 +40,7 @@ export interface NotificationsOptions {
  * at any point is mended by simply delivering again. Edits are naturally repeatable; posts carry a nonce.
  */
 export function createNotifications(options: NotificationsOptions) {
-  const {store, discord, queues, clock, log, handoverMs, leaseMs} = options
+  const {store, discord, queues, clock, log, handoverMs, leaseMs, guildId} = options
 
   async function deliver(id: string): Promise<void> {
     const reply = await store.claim(id, leaseMs)
@@ -94,7 +97,7 @@ export function createNotifications(options: NotificationsOptions) {
           reply,
           delivery.channelId,
           'closing',
-          renderReply(linked(reply, reply.closing)),
+          renderReply(linked(reply, reply.closing, guildId)),
           delivery.replyTo,
         )
         if (sent.kind === 'refused' || sent.kind === 'gone') {
@@ -108,7 +111,7 @@ export function createNotifications(options: NotificationsOptions) {
   }
 
   async function moveToChannel(reply: ReplyRecord, channelId: string): Promise<Delivered> {
-    const body = renderReply(linked(reply, reply.view))
+    const body = renderReply(linked(reply, reply.view, guildId))
     const sent = await postOnce(reply, channelId, 'main', body, reply.messageId)
     if (sent.kind === 'sent') {
       // Best effort: the token may be gone by now, and the story goes on in the channel either way.
@@ -117,7 +120,7 @@ export function createNotifications(options: NotificationsOptions) {
         renderReply({
           state: 'moved',
           title: 'continues below',
-          lines: [link('go to the message', messageUrl(reply, sent.messageId))],
+          lines: linkTo('go to the message', messageUrl(reply, sent.messageId, guildId)),
         }),
       )
     }
@@ -226,14 +229,28 @@ function nonceOf(id: string, part: string): string {
   return createHash('sha256').update(`${id} ${part}`).digest('base64url').slice(0, 25)
 }
 
-function linked(reply: ReplyRecord, view: Reply): Reply {
+function linked(reply: ReplyRecord, view: Reply, guildId: string | undefined): Reply {
   const first = reply.channelMessageId ?? reply.messageId
   return first === undefined
     ? view
-    : {...view, lines: [...(view.lines ?? []), link('the whole story', messageUrl(reply, first))]}
+    : {
+        ...view,
+        lines: [...(view.lines ?? []), ...linkTo('the whole story', messageUrl(reply, first, guildId))],
+      }
 }
 
-function messageUrl(reply: ReplyRecord, messageId: string): string {
-  const guild = reply.target.kind === 'interaction' ? (reply.target.guildId ?? '@me') : '@me'
-  return `https://discord.com/channels/${guild}/${reply.target.channelId ?? ''}/${messageId}`
+function linkTo(label: string, url: string | undefined): readonly string[] {
+  return url === undefined ? [] : [link(label, url)]
+}
+
+/** Undefined where nobody knows the server of the channel: an address without it leads nowhere. */
+function messageUrl(
+  {target}: ReplyRecord,
+  messageId: string,
+  guildId: string | undefined,
+): string | undefined {
+  const place = target.kind === 'interaction' ? (target.guildId ?? '@me') : guildId
+  return place === undefined
+    ? undefined
+    : `https://discord.com/channels/${place}/${target.channelId ?? ''}/${messageId}`
 }

@@ -1,4 +1,4 @@
-import type {Diagnosis, DiagnosisIssue, Fix, PastRun} from '../sdk/index.ts'
+import type {Diagnosis, DiagnosisIssue, Fix, PastRun, Specialist} from '../sdk/index.ts'
 import {lastGood} from './choose.ts'
 
 export type Cause =
@@ -24,8 +24,6 @@ export interface Evidence {
   readonly tried: readonly Fix[]
   readonly now: number
 }
-
-export type Role = 'code-review' | 'cicd' | 'infrastructure'
 
 const SOON_MS = 3_600_000
 
@@ -71,7 +69,7 @@ export function causeOf(log: string): Cause {
  * at its own part, so that three answers are three opinions: cicd at how the runs went, code-review at why the last
  * one broke, infrastructure at what people meet.
  */
-export function diagnose(role: Role, evidence: Evidence): Diagnosis {
+export function diagnose(role: Specialist, evidence: Evidence): Diagnosis {
   const opinions = OPINIONS[role](evidence)
   const open = opinions.filter(({fix}) => fix === null || !evidence.tried.some(known => isSame(known, fix)))
   const [best] = [...open].sort((a, b) => b.confidence - a.confidence)
@@ -81,7 +79,7 @@ export function diagnose(role: Role, evidence: Evidence): Diagnosis {
     : {diagnosis: 'nothing here explains it', fix: null, confidence: 0}
 }
 
-const OPINIONS: Readonly<Record<Role, (evidence: Evidence) => readonly Diagnosis[]>> = {
+const OPINIONS: Readonly<Record<Specialist, (evidence: Evidence) => readonly Diagnosis[]>> = {
   infrastructure(evidence) {
     const {issues, history, now} = evidence
     const [latest] = history

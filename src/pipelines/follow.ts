@@ -65,11 +65,13 @@ export function createFollower({
     )
   }
 
-  async function stop({repository, id, url}: StartedRun): Promise<void> {
+  /** Says what came of it. */
+  async function stop({repository, id, url}: StartedRun): Promise<string> {
     const outcome = await codeHost.cancel({repository, runId: id, force: false})
     if (outcome.kind === 'refused') throw new AppError('UPSTREAM_REFUSED', outcome.reason)
     if (outcome.kind === 'slow-down' || outcome.kind === 'failed')
       throw new AppError('UPSTREAM_UNAVAILABLE', `GitHub did not stop ${url}.`)
+    return outcome.kind === 'accepted' ? 'it was told to stop' : 'it had ended before it could be stopped'
   }
 
   return {
@@ -116,10 +118,10 @@ export function createFollower({
         switch (look.kind) {
           case 'seen': {
             if (sha !== undefined && look.value.headSha !== sha) {
-              await stop(run)
+              const stopped = await stop(run)
               throw new AppError(
                 'CONFLICT',
-                `${run.url} runs ${look.value.headSha.slice(0, 7)} instead of ${sha.slice(0, 7)}, since its branch moved; it was stopped.`,
+                `${run.url} runs ${look.value.headSha.slice(0, 7)} instead of ${sha.slice(0, 7)}, since its branch moved; ${stopped}.`,
               )
             }
             if (look.value.status === 'completed') return toReport(look.value)

@@ -1,6 +1,6 @@
 import {resolveInputs} from '../deployments/port.ts'
 import {failingStep} from '../deployments/log-excerpt.ts'
-import type {CodeHost, RunSummary} from '../integrations/github/code-host.ts'
+import {workflowFileOf, type CodeHost, type RunSummary} from '../integrations/github/code-host.ts'
 import {valueIfAny, valueOf} from '../integrations/github/look.ts'
 import type {RepositoryHost} from '../integrations/github/repository-host.ts'
 import type {Clock} from '../kernel/clock.ts'
@@ -38,14 +38,13 @@ export interface ConfiguredTarget extends TargetSummary {
 /** A target that is about to be shipped to. */
 export interface Shipment {
   readonly target: Pick<TargetSummary, 'name' | 'repository' | 'workflow' | 'environment'>
-  /** Undefined: whatever the branch or tag holds by then. */
+  /** Its run is stopped where it is of another one. Undefined: whatever the branch or tag holds by then. */
   readonly sha: string | undefined
-  /** The branch or tag where the workflow is started. */
-  readonly ref: string
   /** Undefined: no run asks for it. */
   readonly step: RunStep | undefined
 }
 
+/** The two halves of GitHub that pipelines work with. */
 export interface GithubHosts {
   readonly code: CodeHost
   readonly repository: RepositoryHost
@@ -139,12 +138,17 @@ export function createPipelines({
 
     lastGood,
 
+    async commitAt({repository, ref, signal}) {
+      const look = await hosts().repository.commit({repository, ref, signal})
+      return valueOf(look, `${repository} has no ${ref}, or our token can’t see it.`, clock).sha
+    },
+
     refAt: async query => refs().refAt(query),
     tag: async change => refs().tag(change),
 
     async dispatch(request) {
-      const {sha, ref, step} = request
-      for (const target of targetsShipped(targets, request)) await permit({target, sha, ref, step})
+      const {sha, step} = request
+      for (const target of targetsShipped(targets, request)) await permit({target, sha, step})
       return following().dispatch(request)
     },
     find: async request => following().find(request),
@@ -232,6 +236,7 @@ export function hostsOf(htmlUrl: string): readonly string[] {
   return ['github.com', 'www.github.com', new URL(htmlUrl).host]
 }
 
+/** What everything here throws without GitHub. */
 export function notConfigured(): AppError {
   return new AppError('NOT_CONFIGURED', 'GitHub is not set up here. An operator must set GITHUB_TOKEN.')
 }
@@ -248,8 +253,16 @@ function shipping(target: ConfiguredTarget, targets: readonly ConfiguredTarget[]
 }
 
 function toPast(run: RunSummary): PastRun {
-  const {id, url, path, headSha, event, status, conclusion, createdAt, updatedAt} = run
-  // `path` names the ref too where the file comes from another one: `deploy.yml@refs/heads/main`.
-  const workflow = (path.split('@')[0] ?? path).split('/').at(-1) ?? path
-  return {id, url, workflow, sha: headSha, event, status, conclusion, createdAt, updatedAt}
+  const {id, url, headSha, event, status, conclusion, createdAt, updatedAt} = run
+  return {
+    id,
+    url,
+    workflow: workflowFileOf(run),
+    sha: headSha,
+    event,
+    status,
+    conclusion,
+    createdAt,
+    updatedAt,
+  }
 }

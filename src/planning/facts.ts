@@ -1,5 +1,4 @@
-export const ENVIRONMENTS = ['development', 'staging', 'production'] as const
-export type EnvironmentName = (typeof ENVIRONMENTS)[number]
+import {ENVIRONMENTS, type Environment} from '../kernel/environment.ts'
 
 export const DOCUMENTS = ['api_reference', 'user_guide', 'deployment_guide'] as const
 export type DocumentName = (typeof DOCUMENTS)[number]
@@ -10,7 +9,7 @@ export interface Facts {
   /** `owner/name`, or an address that holds it. */
   readonly repository?: string | undefined
   readonly target?: string | undefined
-  readonly environment?: EnvironmentName | undefined
+  readonly environment?: Environment | undefined
   readonly ref?: string | undefined
   readonly sha?: string | undefined
   readonly path?: string | undefined
@@ -23,14 +22,18 @@ export interface Facts {
 
 /** The names that configuration knows. */
 export interface KnownNames {
-  readonly targets: readonly {readonly name: string; readonly service: string}[]
+  readonly targets: readonly {
+    readonly name: string
+    readonly service: string
+    readonly environment: Environment
+  }[]
   readonly repositories: readonly string[]
 }
 
 const PULL =
   /\b(?:pull requests?|prs?|pull|mr)\s*(?:number |no\.? ?|#)?\s*(\d{1,7})\b|(?:^|[\s(])#(\d{1,7})\b|\/pull\/(\d{1,7})\b/i
 const ADDRESS = /https?:\/\/[^\s/]+\/([A-Za-z0-9][A-Za-z0-9-]{0,38}\/[A-Za-z0-9._-]{1,100})/
-const ENVIRONMENT_WORDS: Readonly<Record<EnvironmentName, RegExp>> = {
+const ENVIRONMENT_WORDS: Readonly<Record<Environment, RegExp>> = {
   production: /\b(?:production|prod|live)\b/i,
   staging: /\b(?:staging|stage|preprod)\b/i,
   development: /\b(?:development|dev)\b(?![/-])/i,

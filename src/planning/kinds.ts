@@ -1,5 +1,6 @@
 import {AppError} from '../kernel/errors.ts'
 import type {Surroundings} from './build.ts'
+import {saysWhat, type TaskKind} from './grammar.ts'
 import {
   askPeople,
   asText,
@@ -19,10 +20,7 @@ import {
   type Values,
 } from './steps.ts'
 import {environmentsOf, looked, targetFor} from './targets.ts'
-import type {Task, TaskKind} from './tasks.ts'
-
-/** "fix it" says nothing to whoever has to do it. */
-const FEWEST_LETTERS = 8
+import type {Task} from './tasks.ts'
 
 /** Adds the steps of a task, or says what keeps it from being planned. */
 export function emit(task: Task, place: Place, house: Surroundings): Emission | Stop {
@@ -182,8 +180,11 @@ const EMIT: Readonly<Record<TaskKind, (task: Task, place: Place, house: Surround
     const ref = facts.ref ?? own
     const [written] = place.earlier(['implement', 'refactor'])
     if (written) place.note(`It ships what ${own} holds then: merge the change before you approve that.`)
-    const gate = askPeople('deploy', `Deploy ${name} to ${environment}`, target, {}, place)
     const id = place.idFor('deploy')
+    const at = asText(place, `${id}_ref`, facts.ref)
+    // People are asked about the commit that it holds; a change has yet to be merged while they are.
+    const what = written ? {} : {ref: at ?? own}
+    const gate = askPeople('deploy', `Deploy ${name} to ${environment}`, target, what, place)
     return perform({
       task,
       place,
@@ -191,7 +192,7 @@ const EMIT: Readonly<Record<TaskKind, (task: Task, place: Place, house: Surround
       holder: ['cicd', 'deploy_artifact'],
       id,
       title: `deploy ${name} to ${environment}, from ${ref}`,
-      values: {target: name, ...(facts.ref === undefined ? {} : {ref: place.text(`${id}_ref`, facts.ref)})},
+      values: {target: name, ref: at},
       after: [gate],
       more: {timeout: '30m', lock: lockOf(target)},
     })
@@ -261,13 +262,19 @@ const EMIT: Readonly<Record<TaskKind, (task: Task, place: Place, house: Surround
   health(task, place, house) {
     const where = looked(task.facts, house)
     if ('stop' in where) return where
+    const id = place.idFor('health')
     return perform({
       task,
       place,
       house,
-      id: place.idFor('health'),
+      id,
       title: `check the health of ${where.target ?? where.environment ?? 'the endpoints'}`,
       values: {...where},
+      proof: {
+        holds: `steps.${id}.output.status == "healthy"`,
+        otherwise: `Its health is \${{ steps.${id}.output.status }}.`,
+        words: 'it is healthy',
+      },
     })
   },
 
@@ -358,8 +365,7 @@ const EMIT: Readonly<Record<TaskKind, (task: Task, place: Place, house: Surround
 /** A change to the code, from the words that ask for it. */
 function write(task: Task, place: Place, house: Surroundings): Emission | Stop {
   const {kind, words, facts} = task
-  if (words.replace(/[^\p{L}\p{N}]/gu, '').length < FEWEST_LETTERS)
-    return question('What should be changed? Say it in a sentence.', 'task')
+  if (!saysWhat(words)) return question('What should be changed? Say it in a sentence.', 'task')
   const id = place.idFor(kind)
   const text = place.text(`${id}_description`, words)
   const repository = house.repositoryOf(facts.repository)

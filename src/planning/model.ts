@@ -1,9 +1,11 @@
 import {z} from 'zod'
 import type {Llm, LlmRequest} from '../integrations/llm/llm.ts'
+import {ENVIRONMENTS} from '../kernel/environment.ts'
 import type {PlanningRequest} from '../sdk/index.ts'
 import {MOST_TASKS} from './build.ts'
-import {DOCUMENTS, ENVIRONMENTS, factsIn, type Facts, type KnownNames} from './facts.ts'
-import {readTasks, TASK_KINDS, WEIGHTY, wishesIn, type Task, type TaskKind} from './tasks.ts'
+import {DOCUMENTS, factsIn, type Facts, type KnownNames} from './facts.ts'
+import {TASK_KINDS, type TaskKind} from './grammar.ts'
+import {readTasks, WEIGHTY, wishesIn, type Task} from './tasks.ts'
 
 const answerShape = z.object({
   tasks: z
@@ -108,11 +110,19 @@ export function faultsOf(
   },
 ): readonly string[] {
   const asked = new Set<TaskKind>(readTasks(description, known, facts).map(({kind}) => kind))
-  const {wanted, unwanted} = wishesIn(description)
+  const {wanted, unwanted} = wishesIn(description, known)
   const named: Facts = {...facts, ...factsIn(wanted, known)}
   const names = (text: string, name: string) =>
     factsIn(text, {targets: known.targets.filter(one => one.name === name), repositories: []}).target !==
     undefined
+  /** Whoever reads “ship it” must not come to the target of another environment, nor choose among several. */
+  const isMeant = (name: string) => {
+    const own = known.targets.find(one => one.name === name)
+    const there = named.environment === undefined || named.environment === own?.environment
+    const isOnly = known.targets.length === 1 || named.environment !== undefined
+    if (named.target === name || names(wanted, name)) return there
+    return there && isOnly && !names(unwanted, name)
+  }
   if (tasks.length === 0) return ['tasks: is empty, and there is something to do']
   return tasks.flatMap((task, place) => {
     const {kind, after, pull_request: pull, repository, target, environment} = task
@@ -131,8 +141,8 @@ export function faultsOf(
       ...(target !== undefined && !known.targets.some(({name}) => name === target)
         ? [`${at}.target: there are ${known.targets.map(({name}) => name).join(', ')}`]
         : []),
-      ...(target !== undefined && WEIGHTY.has(kind) && names(unwanted, target) && !names(wanted, target)
-        ? [`${at}.target: the request says not ${target}`]
+      ...(target !== undefined && WEIGHTY.has(kind) && !isMeant(target)
+        ? [`${at}.target: the request does not say that it is ${target}`]
         : []),
       ...(environment !== undefined && WEIGHTY.has(kind) && named.environment !== environment
         ? [`${at}.environment: the request does not name ${environment}`]

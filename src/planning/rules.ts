@@ -1,6 +1,6 @@
 import {build, type Built, type Surroundings} from './build.ts'
 import type {Facts, KnownNames} from './facts.ts'
-import {readTasks} from './tasks.ts'
+import {understand} from './tasks.ts'
 
 const ASK =
   'What should be done? I can review, test, ship or roll back, check health, write code or documentation: say it as in “review PR 7, then deploy it to staging”.'
@@ -12,6 +12,8 @@ export function planByRules(
   surroundings: Surroundings,
   given: Facts = {},
 ): Built {
-  const tasks = readTasks(description, known, given)
-  return tasks.length === 0 ? {kind: 'question', question: ASK, missing: 'task'} : build(tasks, surroundings)
+  const {tasks, doubt = ASK} = understand(description, known, given)
+  return tasks.length === 0
+    ? {kind: 'question', question: doubt, missing: 'task'}
+    : build(tasks, surroundings)
 }

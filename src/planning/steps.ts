@@ -1,16 +1,17 @@
 import {z} from 'zod'
+import type {Environment} from '../kernel/environment.ts'
 import type {Json} from '../kernel/json.ts'
 import type {DraftStep, MissingFact, Planned} from '../sdk/index.ts'
 import type {StepDefinition} from '../sdk/workflow.ts'
 import type {Surroundings} from './build.ts'
-import type {EnvironmentName} from './facts.ts'
-import type {Task, TaskKind} from './tasks.ts'
+import type {TaskKind} from './grammar.ts'
+import type {Task} from './tasks.ts'
 
 export interface Target {
   readonly name: string
   readonly repository: string
   readonly ref: string
-  readonly environment: EnvironmentName
+  readonly environment: Environment
   readonly service: string
 }
 

@@ -1,5 +1,6 @@
-import type {EnvironmentName, Facts} from './facts.ts'
+import type {Environment} from '../kernel/environment.ts'
 import type {Surroundings} from './build.ts'
+import type {Facts} from './facts.ts'
 import {question, refused, type Stop, type Target} from './steps.ts'
 
 /** The one target that is meant, or the question which. A pull request goes where its repository ships to. */
@@ -34,7 +35,7 @@ export function targetFor(
 export function looked(
   facts: Facts,
   house: Surroundings,
-): {readonly target?: string; readonly environment?: EnvironmentName} | Stop {
+): {readonly target?: string; readonly environment?: Environment} | Stop {
   const {target, environment} = facts
   if (target !== undefined) {
     const found = targetFor(facts, house)

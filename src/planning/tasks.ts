@@ -1,28 +1,8 @@
+import {visible} from '../kernel/markdown.ts'
 import {clausesOf, type Clause} from './clauses.ts'
 import {factsIn, type Facts, type KnownNames} from './facts.ts'
-import {withoutSlips} from './wording.ts'
-
-/** What can be asked for. */
-export const TASK_KINDS = [
-  'implement',
-  'refactor',
-  'review',
-  'analyse',
-  'explain',
-  'test',
-  'validate',
-  'deploy',
-  'rollback',
-  'configure',
-  'health',
-  'heal',
-  'diagnose',
-  'triage',
-  'triage_issues',
-  'docs',
-  'readme',
-] as const
-export type TaskKind = (typeof TASK_KINDS)[number]
+import {isIll, wishIn, type TaskKind, type Wish} from './grammar.ts'
+import {plainly, withoutBlocks} from './wording.ts'
 
 /** One thing that is wanted. */
 export interface Task {
@@ -32,7 +12,7 @@ export interface Task {
   readonly facts: Facts
   /** Places in the list of those it waits for: all smaller than its own. */
   readonly after: readonly number[]
-  /** What was said before it and asks for nothing known here. */
+  /** What was said beside it and asks for nothing known here. */
   readonly unheard?: string | undefined
 }
 
@@ -42,194 +22,37 @@ export const WEIGHTY: ReadonlySet<TaskKind> = new Set(['deploy', 'rollback', 'co
 /** Fewer are a greeting, or no sentence. */
 const FEWEST_WORDS = 4
 const WRITES: ReadonlySet<TaskKind> = new Set(['implement', 'refactor'])
+/** "Them" and "it" of what is written belong to what these write. */
+const CHANGES: ReadonlySet<TaskKind> = new Set([...WRITES, 'docs', 'readme'])
 
-interface Recognition {
-  readonly kind: TaskKind
-  readonly pattern: RegExp
-}
-
-const ENVIRONMENT = '(?:production|prod|live|staging|stage|preprod|development|dev)'
-/** What is not named but can be ill. */
-const PLACE = `(?:${ENVIRONMENT}|(?:web)?site|server|app|service|system)`
-const DOCUMENTS =
-  '(?:docs?|documentation|guides?|manual|reference|runbook|handbook|changelog|release notes|wiki|tutorial)'
-const PULLS = '(?:review|code|prs?|pull requests?|diff|changes|#\\d+)'
-const RUNS =
-  '(?:tests?|test suite|suite|pipelines?|ci|builds?|lint(?:er|ing)?|e2e|checks?|end[- ]to[- ]end|workflows?|nightly)'
-
-/** The head of a clause, the most telling first. */
-const HEADS: readonly Recognition[] = [
-  {
-    kind: 'triage_issues',
-    pattern: /^(?:triage|label|sort|prioriti[sz]e|groom)\b.{0,40}\b(?:issues|backlog|tickets)\b/,
-  },
-  {
-    kind: 'rollback',
-    pattern: /^(?:roll(?:ing)? ?back|rollback|go back to|restore|roll (?:\S+ ){1,4}?back)\b/,
-  },
-  {
-    kind: 'rollback',
-    pattern: new RegExp(`^revert(?:ing)?\\b.*\\b(?:deploy(?:ment)?|release|${ENVIRONMENT})\\b`),
-  },
-  {kind: 'heal', pattern: /^(?:self[- ]?heal|heal)(?:ing)?\b/},
-  {
-    kind: 'heal',
-    pattern: new RegExp(
-      `^(?:fix|repair|recover)(?:ing)? (?:the |our )?(?:${ENVIRONMENT}|outage)\\b(?! (?:bug|build|test|config|login|page))`,
-    ),
-  },
-  {
-    kind: 'triage',
-    pattern: new RegExp(
-      `^(?:triage|diagnose|investigate|debug|analy[sz]e|look into|figure out|find out)\\b.*\\b(?:run|fail(?:s|ed|ing|ure)?|${RUNS}|pr|pull request)\\b|^why\\b.*\\b(?:${RUNS}|run)\\b.*\\b(?:fail|red|broken|broke)`,
-    ),
-  },
-  {kind: 'triage', pattern: /^triage\b/},
-  {
-    kind: 'diagnose',
-    pattern:
-      /^(?:the |our )*[\w-]+(?: [\w-]+)? (?:is|are|seems|looks)(?: to be)?(?: \w+)? (?:down|unreachable|unresponsive|offline|not (?:responding|reachable))\b/,
-  },
-  {
-    kind: 'diagnose',
-    pattern: new RegExp(
-      `^(?:the |our )*${PLACE} (?:is|are|seems|looks)(?: to be)?(?: [a-z]+)? (?:broken|slow|dead|gone|failing|not working)\\b`,
-    ),
-  },
-  {
-    kind: 'diagnose',
-    pattern: new RegExp(
-      `^(?:something|sth|there)(?:'s| is| seems)?(?: something| a problem| an issue)?(?: to be)? ?(?:wrong|off|broken|strange|weird|odd)? (?:with|in|on) (?:the |our )*${PLACE}\\b`,
-    ),
-  },
-  {
-    kind: 'diagnose',
-    pattern:
-      /^(?:diagnose|investigate|debug|troubleshoot|(?:figure|find) out (?:why|what)|look into|why (?:is|are|does|did))\b/,
-  },
-  {
-    kind: 'readme',
-    pattern:
-      /^(?:update|write|refresh|regenerate|improve|fix|add|create|revise|bring)\b.*\breadme\b|^(?:the |our |my )*readme (?:needs?|lacks?|misses|is|should|must|has)\b/,
-  },
-  {
-    kind: 'docs',
-    pattern: new RegExp(
-      `^(?:update|write|refresh|(?:re)?generate|improve|add|create|revise|publish|bring|prepare|draft)\\b.*\\b${DOCUMENTS}\\b|^(?:the |our |my )*${DOCUMENTS} (?:needs?|lacks?|misses|miss|is|are|should|must|has|have)\\b`,
-    ),
-  },
-  {kind: 'docs', pattern: /^document\b/},
-  {
-    kind: 'explain',
-    pattern: /^(?:explain|describe|summari[sz]e|walk me through|what does|how (?:does|do)\b.*\bwork)\b/,
-  },
-  {
-    kind: 'analyse',
-    pattern: /^(?:(?:run|do) (?:a |the )?static analysis|statically analy[sz]e|analy[sz]e|scan|audit)\b/,
-  },
-  {kind: 'review', pattern: /^(?:re-?review|review|code[- ]review|look over|proofread|inspect)\b/},
-  {
-    kind: 'review',
-    pattern: new RegExp(
-      `^(?:do|make|perform|give|have|check|(?:(?:take|have|get) an? (?:\\w+ )?)?look (?:at|through|over))\\b.*(?:\\b|(?=#))${PULLS}\\b`,
-    ),
-  },
-  {
-    kind: 'validate',
-    pattern:
-      /^(?:validate|verify|check|is|are|did|has|have|see)\b.*\b(?:build|builds|ci|pipeline|checks)\b(?!.*\b(?:endpoint|health)\b)/,
-  },
-  {
-    kind: 'health',
-    pattern: new RegExp(
-      `^(?:check|verify|look|test|is|are|how|see|make sure|confirm|monitor|watch|run|do|what)\\b.*\\b(?:health(?:y|check)?|up|down|alive|well|ok|okay|smoke|uptime|status|doing|responding|answers?|reachable|available|${ENVIRONMENT})\\b`,
-    ),
-  },
-  {kind: 'health', pattern: /^(?:health[- ]?check|smoke[- ]?test|verify)\b/},
-  {
-    kind: 'test',
-    pattern: new RegExp(
-      `^(?:re-?run|run|execute|re-?start|start|repeat|re-?build|kick off|re-?trigger|trigger|launch|do)\\b.*\\b${RUNS}\\b`,
-    ),
-  },
-  {
-    kind: 'test',
-    pattern:
-      /^(?:re-?test|test|lint|build)(?:ing)?\b(?=\s+(?:#|prs?\b|pull|it\b|the (?:main|master|branch|pr|pull|change|fix|code|result)|branch\b|main\b|everything\b)|$)/,
-  },
-  {
-    kind: 'configure',
-    pattern: /^(?:set|configure|change|update|switch)\b.*\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/,
-  },
-  {
-    kind: 'configure',
-    pattern: /^(?:set|configure|change|update)\b.*\b(?:variable|config(?:uration)? value|env var)\b/,
-  },
-  {
-    kind: 'deploy',
-    pattern: /^(?:re-?deploy|deploy|ship|release|roll ?out|roll (?:\S+ ){1,4}?out|promote|launch)(?:ing)?\b/,
-  },
-  {
-    kind: 'deploy',
-    pattern: new RegExp(
-      `^(?:push|publish|bring|get|put|move|send|take)\\b.*\\b(?:to|on|onto|into|in) (?:the )?${ENVIRONMENT}\\b`,
-    ),
-  },
-  {
-    kind: 'refactor',
-    pattern:
-      /^(?:refactor|restructure|clean up|tidy(?: up)?|simplify|extract|rename|deduplicate|modernize)(?:ing)?\b/,
-  },
-  {
-    kind: 'implement',
-    pattern:
-      /^(?:implement|build|add|create|fix|develop|write|make|change|support|introduce|upgrade|bump|code|remove|replace|migrate|port|improve|update|integrate|handle|solve|resolve|repair|work on|get rid of|enable|allow|extend|correct|patch|adjust|convert|optimi[sz]e|speed up|reduce|move|delete|drop|set up)\b/,
-  },
-  {kind: 'implement', pattern: /^(?:get|have) (?:an?|some|another|the (?:ability|option|possibility))\b/},
-]
-
-const EXCEPTS = /\b(?:not|never|except|anything but)\b|n't\b/i
+const EXCEPTS = /\b(?:not|never|except|anything but|unless|until)\b|n't\b/i
 /** A clause that says what is not wanted. */
 const UNWANTED =
   /^(?:(?:(?:i|we) )?(?:do not|don'?t) (?:want|need|wish)|do not|don'?t|never(?: mind)?|not|no|no need (?:to|for)|forget(?: about)?|instead of|rather than|without|except|excluding|leave (?:out|.{1,40} (?:alone|untouched)))\b/
 
-/** What a clause says that is or has been done, as conditions do: `the tests pass`, `it is reviewed`. */
-const STATEMENTS: readonly Recognition[] = [
-  {
-    kind: 'test',
-    pattern:
-      /^(?:the |all |its |our )*(?:unit |e2e |integration )?(?:tests?|test suite|suite|pipeline|ci|build|checks?)(?: run)?(?: (?:of|for|on) .{1,40}?)?(?: is| are| have| has)?(?: all)? ?(?:pass(?:es|ed)?|succeeds?|succeeded|green|ok|done|finished|successful|through)\b/,
-  },
-  {
-    kind: 'test',
-    pattern: /\b(?:is|are|was|been|gets?) tested\b|^testing\b|^running (?:the )?tests\b|^(?:the )?tests?$/,
-  },
-  {
-    kind: 'review',
-    pattern:
-      /\b(?:is|are|was|been|gets?) reviewed\b|^review(?:ing)?\b|^(?:the |a |its )?(?:code )?review(?: passes| is (?:done|ok|fine|good|clean))?$/,
-  },
-  {
-    kind: 'deploy',
-    pattern:
-      /\b(?:is|are|was|been|gets?) (?:deployed|shipped|released|live)\b|^(?:deploying|shipping|releasing)\b|^(?:the )?(?:deployment|deploy|release)(?: is (?:done|through))?$/,
-  },
-  {
-    kind: 'implement',
-    pattern:
-      /\b(?:is|are|was|been|gets?) (?:implemented|fixed|built|written|done)\b|^(?:implementing|fixing|building)\b/,
-  },
-]
-
-const SAME_AGAIN: Readonly<Partial<Record<TaskKind, RegExp>>> = {
-  docs: /^(?:the |a |an |also )*(?:.*\b(?:docs?|documentation|guides?|manual|reference|runbook))\b/,
-  readme: /^(?:the |a )*(?:.*\b(?:docs?|documentation|guides?|manual|reference|runbook))\b/,
-  review: /^(?:the |also )*(?:prs?|pull requests?|#)\s*#?\d/,
-  test: /^(?:the |also )*(?:(?:prs?|pull requests?|#)\s*#?\d|lint(?:er)?\b|build\b|e2e\b|tests\b)/,
-  deploy: new RegExp(`^(?:the |also |to )*(?:${ENVIRONMENT}\\b)`),
-  health: new RegExp(`^(?:the |also |of )*(?:${ENVIRONMENT}\\b)`),
-  diagnose: new RegExp(`^(?:the |also )*(?:${ENVIRONMENT}\\b)`),
+const IS_ASKED =
+  'Should that be done, or do you ask whether it may? Say it without a question mark and I plan it.'
+function cannotTell(condition: string): string {
+  const quoted = condition === '' ? 'when that is' : `when “${visible(condition).slice(0, 80)}” holds`
+  return `I can’t tell ${quoted}. After what should it happen: a review, the tests, a health check, or nothing?`
 }
+
+/** What is taken back with all that was said before it. */
+const TAKEN_BACK =
+  /^(?:never ?mind|scratch (?:that|this|it)|forget (?:about )?(?:it|that|this)|(?:ignore|disregard)(?: (?:it|that|this|all that))?|cancel (?:it|that|this)|not (?:yet|now|today)|just kidding|jk|on second thoughts?)\W*$/i
+/** About what was said before, which proves itself where others wait for it. */
+const IT_WENT_WELL =
+  /^(?:(?:it|that|this|they|these|all|everything)(?: all)?(?:'s| is| are| has| have| went| goes| looks?)?(?: been)?)?(?: all)? ?(?:done|finished|through|pass(?:es|ed)?|green|ok(?:ay)?|fine|good|clean|clear|well|works?|succeeds?|succeeded|successful)?\W*$/i
+/** Every gate asks for that. */
+const IS_APPROVED =
+  /^(?:(?:it|that|this|they|all|everything|the (?:deploy|deployment|release|plan))(?: is| has been| was| gets| are)? )?approved\W*$/i
+const OTHERWISE = /^(?:or else|else|otherwise|if not)\b/i
+/** What stands behind it in the sentence hangs on what no plan can tell. */
+const UNLESS = /^(?:unless|until|except (?:if|when))\b/i
+/** Said of what nobody asked for, it may be meant of what stands beside it: "the client, when ready, deploy it". */
+const CONDITION = /\b(?:if|when(?:ever)?|once|after|as soon as|as long as|until|unless)\b/i
+/** Nothing that follows is for now. */
+const HOLD = /^(?:wait|hold (?:on|off)|hang on)\b/i
 
 /** Who naturally comes before whom where the words leave it open, such as with "and". */
 const PRECEDES: Readonly<Partial<Record<TaskKind, ReadonlySet<TaskKind>>>> = {
@@ -245,38 +68,94 @@ const PRECEDES: Readonly<Partial<Record<TaskKind, ReadonlySet<TaskKind>>>> = {
   heal: new Set(['health']),
 }
 
+/** What was understood of a description. */
+export interface Understood {
+  readonly tasks: readonly Task[]
+  /** Why nothing is made of it although something weighty is named, as a question to whoever asked. */
+  readonly doubt?: string
+}
+
 /**
  * The tasks that a description asks for, in an order in which each comes after those it waits for; empty where nothing
- * in it is known here. A clause that says nothing by itself belongs to the one before it. What stands in quotes is what
- * somebody called something, and asks for nothing. `given` is known where the description does not say it. Empty also
- * where something weighty is wanted and all that is said of its place is where not.
+ * in it is known here. A clause that says nothing by itself belongs to the one before it. What stands in quotes or was
+ * said by somebody else asks for nothing. `given` is known where the description does not say it. Empty also where
+ * something weighty is wanted and all that is said of its place is where not, where it is to wait for what nobody here
+ * can tell, and where it is only asked whether it may be.
  */
 export function readTasks(description: string, known: KnownNames, given: Facts = {}): readonly Task[] {
-  const text = textOf(description)
-  const clauses = clausesIn(text)
+  return understand(description, known, given).tasks
+}
+
+/** As `readTasks`, with what stood in the way. */
+export function understand(description: string, known: KnownNames, given: Facts = {}): Understood {
+  const text = plainly(description)
+  const clauses = clausesIn(text, known)
   const {wanted, unwanted} = sidesOf(clauses)
   const {target = given.target, environment = given.environment} = factsIn(wanted, known)
-  const everywhere = {...given, ...factsIn(text, known), target, environment}
+  const everywhere = {...given, ...factsIn(`${wanted} ${unwanted}`, known), target, environment}
   const tasks: Task[] = []
+  /** What the last of them was asked for with. */
+  let wish: Wish | undefined
   /** Places of the tasks of the stage under way, and of the one before it. */
   let stage: number[] = []
   let before: number[] = []
   let stray = ''
+  /** The sentence with a condition that no plan can tell. */
+  let untold: number | undefined
+  let unclear: number | undefined
+  let condition = ''
+  let isHeld = false
 
-  for (const clause of clauses) {
+  for (const [at, clause] of clauses.entries()) {
+    // Nor does it say where, or which.
+    if (clause.mood === 'foreign') continue
+    if (TAKEN_BACK.test(clause.bare)) {
+      tasks.length = 0
+      wish = undefined
+      stage = []
+      before = []
+      stray = ''
+      continue
+    }
+    if (UNLESS.test(clause.bare)) untold = clause.sentence
+    isHeld ||= HOLD.test(clause.bare)
     const last = tasks.at(-1)
     const left = isUnwanted(clause)
-    const kind = left ? undefined : kindOf(impersonal(clause, known), last?.kind)
-    // "Ship it, but not to production" leaves open what is meant: nobody guesses that.
-    if (kind !== undefined && WEIGHTY.has(kind) && EXCEPTS.test(clause.bare)) return []
-    if (kind === undefined) {
+    const found = left
+      ? undefined
+      : clause.states
+        ? conditionOf(clauses, at, known)
+        : wishIn(clause, known, {previous: clause.begins ? undefined : wish, follows: tasks.length > 0})
+    const kind = found?.kind
+    if (kind === undefined && CONDITION.test(clause.bare)) unclear = clause.sentence
+    if (clause.states) {
+      const told = IS_APPROVED.test(clause.bare) || (tasks.length > 0 && IT_WENT_WELL.test(clause.bare))
+      if (isIll(clause.bare, known) || (kind === undefined && !told)) {
+        untold = clause.sentence
+        condition = clause.text
+      }
+      if (untold === clause.sentence || told) continue
+    }
+    const waits = isHeld || untold === clause.sentence || OTHERWISE.test(clause.text)
+    if (kind !== undefined && WEIGHTY.has(kind)) {
+      // "Ship it, but not to production" leaves open what is meant, "ship it when it is ready" when: nobody guesses that.
+      if (EXCEPTS.test(clause.bare)) return {tasks: []}
+      if (clause.mood === 'permission') return {tasks: [], doubt: IS_ASKED}
+      // "Once it is deployed" does not say by whom.
+      if (clause.states && !/^\w+ing\b/i.test(clause.bare) && !tasks.some(task => task.kind === kind))
+        return {tasks: [], doubt: cannotTell(clause.text)}
+      const isUnsure = waits || unclear === clause.sentence
+      if (isUnsure && (kind !== 'heal' || last)) return {tasks: [], doubt: cannotTell(condition)}
+    }
+    if (kind === undefined || (waits && last)) {
       // What should be left alone is for whoever writes to know; nobody else could do anything about it.
       if (left && !(last && WRITES.has(last.kind))) continue
-      if (last) tasks[tasks.length - 1] = extended(last, clause, known)
+      if (last) tasks[tasks.length - 1] = extended(last, clause, known, waits || clause.begins)
       else stray = `${stray} ${clause.text}`.trim()
       continue
     }
-    if (last?.kind === kind && !clause.states && saysNoMore(clause, kind, known)) {
+    const refers = found?.refers === true && WRITES.has(kind) && last !== undefined && CHANGES.has(last.kind)
+    if (last && (refers || (last.kind === kind && !clause.states && saysNoMore(clause, kind, known)))) {
       tasks[tasks.length - 1] = extended(last, clause, known)
       continue
     }
@@ -289,11 +168,12 @@ export function readTasks(description: string, known: KnownNames, given: Facts =
       stage.push(mentioned)
       continue
     }
+    wish = found
     // What stood before it may say what it is about.
     const words = `${stray} ${clause.text}`.trim()
     const unheard = stray.split(/\s+/).length >= FEWEST_WORDS && !WRITES.has(kind) ? stray : undefined
     stray = ''
-    const facts = {...factsIn(words, known)}
+    const facts = {...factsIn(withoutBlocks(words), known)}
     const natural = stage.filter(place => PRECEDES[tasks[place]?.kind as TaskKind]?.has(kind))
     const after = [...new Set([...before, ...natural])].sort((a, b) => a - b)
     tasks.push({kind, words, facts, after, ...(unheard === undefined ? {} : {unheard})})
@@ -303,29 +183,31 @@ export function readTasks(description: string, known: KnownNames, given: Facts =
   const open =
     (environment === undefined && excepted.environment !== undefined) ||
     (target === undefined && excepted.target !== undefined)
-  if (open && tasks.some(({kind}) => WEIGHTY.has(kind))) return []
-  return withReviews(tasks.map(task => ({...task, facts: inherited(task, everywhere, tasks)})))
+  if (open && tasks.some(({kind}) => WEIGHTY.has(kind))) return {tasks: []}
+  return {tasks: withReviews(tasks.map(task => ({...task, facts: inherited(task, everywhere, tasks)})))}
 }
 
 /** What a description says is wanted, and what it says is not: where something is not wanted is no place for what is. */
-export function wishesIn(description: string): {readonly wanted: string; readonly unwanted: string} {
-  return sidesOf(clausesIn(textOf(description)))
+export function wishesIn(
+  description: string,
+  known: KnownNames,
+): {readonly wanted: string; readonly unwanted: string} {
+  return sidesOf(clausesIn(plainly(description), known))
 }
 
-/** As it was meant to be typed. */
-function textOf(description: string): string {
-  return withoutSlips(description.replace(/(?<=\p{L})’(?=\p{L})/gu, "'"))
-}
-
-function clausesIn(text: string): readonly Clause[] {
-  return clausesOf(text, bare => headOf(HEADS, bare) !== undefined)
+function clausesIn(text: string, known: KnownNames): readonly Clause[] {
+  return clausesOf(
+    text,
+    bare => wishIn({bare, states: false, wished: false, mood: 'order'}, known) !== undefined,
+  )
 }
 
 function sidesOf(clauses: readonly Clause[]): {readonly wanted: string; readonly unwanted: string} {
-  const join = (some: readonly Clause[]) => some.map(({text}) => text).join(' ')
+  const own = clauses.filter(({mood}) => mood !== 'foreign')
+  const join = (some: readonly Clause[]) => some.map(({text}) => withoutBlocks(text)).join(' ')
   return {
-    wanted: join(clauses.filter(clause => !isUnwanted(clause))),
-    unwanted: join(clauses.filter(isUnwanted)),
+    wanted: join(own.filter(clause => !isUnwanted(clause))),
+    unwanted: join(own.filter(isUnwanted)),
   }
 }
 
@@ -333,12 +215,15 @@ function isUnwanted({bare, states}: Clause): boolean {
   return !states && UNWANTED.test(bare.toLowerCase())
 }
 
-/** "Client is down" is said of a target, so that rules need not know their names. */
-function impersonal(clause: Clause, {targets}: KnownNames): Clause {
-  const subject = /^(?:the |our )*([\w-]+)(?= (?:is|seems|looks)\b)/i
-  const name = subject.exec(clause.bare)?.[1]?.toLowerCase()
-  const known = targets.some(target => [target.name, target.service].some(one => one.toLowerCase() === name))
-  return known ? {...clause, bare: clause.bare.replace(subject, 'service')} : clause
+/** What a condition is met by: of "#4 and #5 are reviewed" each is by a review. */
+function conditionOf(clauses: readonly Clause[], at: number, known: KnownNames): Wish | undefined {
+  const [clause, next] = clauses.slice(at)
+  if (!clause?.states) return undefined
+  const own = wishIn(clause, known)
+  const shares =
+    next?.sentence === clause.sentence &&
+    /^\s*(?:both |either )?(?:prs? ?|pull requests? ?)?#?\d+\s*$/i.test(clause.bare)
+  return own ?? (shares ? conditionOf(clauses, at + 1, known) : undefined)
 }
 
 /** The same thing said again, in other words: "staging is down, find out what is wrong". */
@@ -346,28 +231,17 @@ function saysNoMore({text}: Clause, kind: TaskKind, known: KnownNames): boolean 
   return !WRITES.has(kind) && Object.keys(factsIn(text, known)).length === 0
 }
 
-function kindOf({text, bare, states}: Clause, previous: TaskKind | undefined): TaskKind | undefined {
-  if (states) return headOf(STATEMENTS, bare) ?? headOf(HEADS, bare)
-  const own = headOf(HEADS, bare)
-  if (own !== undefined) return own
-  if (previous === undefined || !SAME_AGAIN[previous]?.test(bare.toLowerCase())) return undefined
-  return /\breadme\b/i.test(text) ? 'readme' : previous === 'readme' ? 'docs' : previous
-}
-
-function headOf(rules: readonly Recognition[], bare: string): TaskKind | undefined {
-  const lower = bare.toLowerCase()
-  const named = decapitalized(bare)
-  return rules.find(({pattern}) => pattern.test(pattern.source.includes('[A-Z]') ? named : lower))?.kind
-}
-
-/** Its first word in small letters, the rest as written: names of variables are told by their capitals. */
-function decapitalized(text: string): string {
-  return text.replace(/^[A-Za-z]+/, word => word.toLowerCase())
-}
-
-function extended(task: Task, {joint, text}: Clause, known: KnownNames): Task {
+/** The task with a clause that belongs to it. `isApart`: it may well have been meant as something of its own. */
+function extended(task: Task, {joint, text}: Clause, known: KnownNames, isApart = false): Task {
   const words = `${task.words}${joint}${text}`
-  return {...task, words, facts: factsIn(words, known)}
+  const isUnheard = isApart && !WRITES.has(task.kind) && text.split(/\s+/).length >= FEWEST_WORDS
+  const unheard = isUnheard ? [task.unheard, text].filter(Boolean).join(' … ') : task.unheard
+  return {
+    ...task,
+    words,
+    facts: factsIn(withoutBlocks(words), known),
+    ...(unheard === undefined ? {} : {unheard}),
+  }
 }
 
 /** What the clause does not name is what the rest of the description names: once for all, or the task it waits for. */

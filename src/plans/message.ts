@@ -68,7 +68,7 @@ export function news(plan: Plan, before: Plan, turned: readonly PlannedIssue[]):
 }
 
 /** How it stands, in a few words: `2 of 5 done`. */
-export function words(plan: Plan): string {
+function words(plan: Plan): string {
   const {total, done, open} = count(plan)
   switch (plan.status) {
     case 'pending':

@@ -66,8 +66,6 @@ export interface EmbeddedPostgresOptions {
   /** SIGNALBOX_HOME: password, log, port, and the data unless the server's account can't enter it. */
   readonly home: string
   readonly log: Pick<Logger, 'warn'>
-  /** One sentence per step that may take a while. */
-  readonly onProgress?: (sentence: string) => void
 }
 
 /**
@@ -83,18 +81,13 @@ export interface EmbeddedPostgresOptions {
 export async function startEmbeddedPostgres({
   home: given,
   log,
-  onProgress,
 }: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   mkdirSync(given, {recursive: true})
   const home = realpathSync(given)
   const password = passwordOf(home)
   const found = locateData(home)
   const account = accountFor(found)
-  let binaries: Binaries | undefined
-  if (found === undefined) {
-    onProgress?.('Preparing the database (first start)')
-    binaries = findBinaries(account)
-  }
+  let binaries = found === undefined ? findBinaries(account) : undefined
   const data = found ?? createData({home, account, password, binaries: binaries ?? findBinaries(account)})
   if (!canEnter(data, account))
     throw startFailed(`its account (user id ${account.uid ?? 'own'}) can't enter ${data}`)
@@ -102,7 +95,6 @@ export async function startEmbeddedPostgres({
   for (let attempt = 1; ; attempt++) {
     const running = await attach(data, password)
     if (running) return own({...running, data, password})
-    onProgress?.('Starting the database')
     binaries ??= findBinaries(account)
     try {
       const {child, ended} = await launch({home, data, account, binaries})

@@ -1,3 +1,5 @@
+const MAX_BATCH = 500
+
 /**
  * Turns many small writes that happen at once into few statements, without a timer: whatever arrives while a
  * flush is under way goes together in the next one. Each caller still waits for its own commit, so durability is
@@ -8,7 +10,7 @@
  */
 export function groupCommit<T, R>(
   flush: (items: readonly T[]) => Promise<readonly R[]>,
-  {lanes = 2, maxBatch = 500}: {readonly lanes?: number; readonly maxBatch?: number} = {},
+  {lanes = 2}: {readonly lanes?: number} = {},
 ): (item: T) => Promise<R> {
   interface Pending {
     readonly item: T
@@ -20,7 +22,7 @@ export function groupCommit<T, R>(
 
   function start(): void {
     while (flying < lanes && waiting.length > 0) {
-      const batch = waiting.splice(0, maxBatch)
+      const batch = waiting.splice(0, MAX_BATCH)
       flying++
       void commit(batch).finally(() => {
         flying--

@@ -1,15 +1,16 @@
 import {setTimeout as sleep} from 'node:timers/promises'
-import {collectDefaultMetrics, Gauge, Histogram, Registry} from 'prom-client'
+import {collectDefaultMetrics, Gauge, Registry} from 'prom-client'
+import {createInstruments} from './instruments.ts'
 
 /** Until the event loop was looked at once. */
 const FIRST_LOOK_MS = 30
 
 export type Metrics = ReturnType<typeof createMetrics>
 
-/** Every metric by name, with closed sets of label values: never user text, never ids. */
+/** The registry of all metrics, with those that belong to no single feature. */
 export function createMetrics() {
   const registry = new Registry()
-  const registers = [registry]
+  const {histogram} = createInstruments(registry)
   let watching: Promise<void> | undefined
   return {
     registry,
@@ -25,26 +26,23 @@ export function createMetrics() {
       await watching
       return registry.metrics()
     },
-    interactionAck: new Histogram({
-      name: 'discord_interaction_ack_seconds',
-      help: 'From an interaction’s arrival to Discord’s acceptance of our first answer',
-      buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3],
-      registers,
-    }),
-    commandDuration: new Histogram({
-      name: 'command_duration_seconds',
-      help: 'From a command’s record to its end',
-      labelNames: ['command', 'outcome'] as const,
-      buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180, 600],
-      registers,
-    }),
-    deployPhase: new Histogram({
-      name: 'deploy_phase_seconds',
-      help: 'Where a deployment’s time goes: queue, human, runner',
-      labelNames: ['phase'] as const,
-      buckets: [1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600],
-      registers,
-    }),
+    interactionAck: histogram(
+      'discord_interaction_ack_seconds',
+      'From an interaction’s arrival to Discord’s acceptance of our first answer',
+      [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3],
+    ),
+    commandDuration: histogram(
+      'command_duration_seconds',
+      'From a command’s record to its end',
+      [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180, 600],
+      ['command', 'outcome'],
+    ),
+    deployPhase: histogram(
+      'deploy_phase_seconds',
+      'Where a deployment’s time goes: queue, human, runner',
+      [1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600],
+      ['phase'],
+    ),
     /** Jobs per queue and state, asked for at each scrape; a queue that does not answer keeps its last value. */
     watchQueues(
       names: readonly string[],
@@ -54,7 +52,7 @@ export function createMetrics() {
         name: 'bullmq_job_count',
         help: 'Jobs by queue and state',
         labelNames: ['queue', 'state'] as const,
-        registers,
+        registers: [registry],
         async collect() {
           await Promise.all(
             names.map(async queue => {

@@ -2,7 +2,7 @@ import {readdirSync} from 'node:fs'
 import {runMigrations as runQueueMigrations} from 'bullmq'
 import {runner} from 'node-pg-migrate'
 import pg from 'pg'
-import {AppError} from '../kernel/errors.ts'
+import {AppError, toError} from '../kernel/errors.ts'
 import {inCheckout} from './checkout.ts'
 import type {Logger} from './logger.ts'
 
@@ -97,6 +97,12 @@ function knownMigrations(directory: string): readonly string[] {
     .sort()
 }
 
+/** Where a name has several addresses, the reasons are inside: one for each. */
+function reasonOf(error: unknown): string {
+  const reasons = error instanceof AggregateError ? error.errors : [error]
+  return reasons.map(reason => toError(reason).message).join(', ')
+}
+
 async function connect(connectionString: string): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString,
@@ -104,6 +110,12 @@ async function connect(connectionString: string): Promise<pg.Client> {
     connectionTimeoutMillis: 10_000,
   })
   client.on('error', () => undefined)
-  await client.connect()
+  await client.connect().catch((error: unknown) => {
+    throw new AppError(
+      'START_FAILED',
+      `The database does not let us in: ${reasonOf(error)}. Check DATABASE_URL, and that the server runs.`,
+      {cause: error},
+    )
+  })
   return client
 }

@@ -58,12 +58,17 @@ export function createPool({
   return pool
 }
 
+/** Clients whose transaction has been given its commit: what came behind that would be no part of it. */
+const ended = new WeakSet<object>()
+
 /** Lets what a client is given in one turn leave in one write: beside statements this short, the system call counts. */
 function writeTogether(client: pg.PoolClient): void {
   // Its types leave the connection out.
   const {stream} = (client as pg.PoolClient & {readonly connection: {readonly stream: Duplex}}).connection
   const query = client.query.bind(client) as (...given: readonly unknown[]) => unknown
   client.query = ((...given: readonly unknown[]) => {
+    if (ended.has(client))
+      return Promise.reject(new Error('A statement came after the commit of its transaction.'))
     stream.cork()
     process.nextTick(() => stream.uncork())
     return query(...given)
@@ -76,31 +81,71 @@ const afterwards = new WeakMap<object, (() => void)[]>()
 /**
  * Commits what `work` did with the client, or nothing of it when `work` throws. A client that can't even roll back
  * is destroyed instead of going back to the pool.
+ *
+ * `work` may end with `commit`, which is `together` for statements that were given to the client in this turn: the commit
+ * leaves behind them, without waiting for their answers. One that fails takes all back all the same, and so does whatever
+ * fails before its statement is sent; what one answers can prevent nothing any more, and none can follow.
  */
 export async function transaction<T>(
   pool: Pick<pg.Pool, 'connect'>,
-  work: (client: pg.PoolClient) => Promise<T>,
+  work: (client: pg.PoolClient, commit: typeof together) => Promise<T>,
 ): Promise<T> {
   const client = await pool.connect()
   const waiting: (() => void)[] = []
   let broken: Error | undefined
+  let ending: Promise<void> | undefined
+  const end = (): Promise<void> => (ending ??= endWith(client))
+  async function commit<R extends readonly unknown[]>(...given: Together<R>): Promise<R> {
+    await Promise.race([Promise.all(given), underWay()])
+    const [answers] = await together<[R, void]>(together<R>(...given), end())
+    return answers
+  }
   try {
     // It leaves with the work's first statement, which is carried out behind it.
     const begun = client.query('begin')
     begun.catch(() => undefined)
     afterwards.set(client, waiting)
-    const result = await work(client)
+    const result = await work(client, commit)
     await begun
-    await client.query('commit')
+    await end()
     for (const tell of waiting) tell()
     return result
   } catch (error) {
+    ended.delete(client)
     await client.query('rollback').catch((rollbackError: Error) => (broken = rollbackError))
     throw error
   } finally {
+    ended.delete(client)
     afterwards.delete(client)
     client.release(broken)
   }
+}
+
+/** Commits behind what the client was given, and lets nothing follow that would be no part of it. */
+async function endWith(client: pg.PoolClient): Promise<void> {
+  const committed = client.query('commit')
+  ended.add(client)
+  // Where a statement failed, Postgres answers that it rolled back, and calls that no error.
+  const {command} = await committed
+  if (command === 'ROLLBACK') throw new Error('The transaction had failed before its commit.')
+}
+
+/** Resolves when what the clients were given so far has been sent: the database works at it from here on. */
+export function underWay(): Promise<void> {
+  return new Promise(resolve => process.nextTick(resolve))
+}
+
+type Together<T extends readonly unknown[]> = {readonly [K in keyof T]: Promise<T[K]>}
+
+/**
+ * Answers all of what a client was given at once. Where several fail it throws what the first says: in a transaction
+ * those behind it failed with it.
+ */
+export async function together<T extends readonly unknown[]>(...given: Together<T>): Promise<T> {
+  const settled = await Promise.allSettled(given)
+  const failed = settled.find(each => each.status === 'rejected')
+  if (failed) throw failed.reason
+  return settled.map(each => each.status === 'fulfilled' && each.value) as unknown as T
 }
 
 /**

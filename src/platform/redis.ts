@@ -10,7 +10,8 @@ const READY_WITHIN_MS = 10_000
 const ENDED_WITHIN_MS = 5_000
 
 /** The first `redis-server` or `valkey-server` on the PATH. */
-export function findRedis(path = process.env['PATH'] ?? ''): string | undefined {
+export function findRedis(): string | undefined {
+  const path = process.env['PATH'] ?? ''
   for (const program of ['redis-server', 'valkey-server']) {
     for (const folder of path.split(delimiter).filter(Boolean)) {
       const candidate = join(folder, program)
@@ -36,10 +37,8 @@ export interface LocalRedis {
  * A throw-away Redis or Valkey for tests and the demo: on loopback, in memory only. Throws AppError NOT_CONFIGURED
  * when none is installed and START_FAILED, with its last words, when it ends or belongs to somebody else.
  */
-export async function startRedis({
-  port: wanted,
-  program = findRedis(),
-}: {readonly port?: number; readonly program?: string | undefined} = {}): Promise<LocalRedis> {
+export async function startRedis({port: wanted}: {readonly port?: number} = {}): Promise<LocalRedis> {
+  const program = findRedis()
   if (program === undefined)
     throw new AppError('NOT_CONFIGURED', 'There is no redis-server or valkey-server on the PATH.')
   const port = wanted ?? (await freePort())

@@ -85,7 +85,6 @@ export const rulesSchema = z
   .describe('Rules that Signalbox checks pull requests by; read from the branch that is merged into')
 
 export type Rule = z.output<typeof rule>
-export type Check = z.output<typeof check>
 
 /** The rules of a text, or all that is wrong with it, each with its path. */
 export function readRules(

@@ -26,6 +26,7 @@ export type WatchRegistry = (changed: (agentId?: string) => void) => {close(): P
 /** The longest that memory is trusted without a word from the registry; less when leases are short. */
 const MAX_TTL_MS = 5_000
 
+/** The registry over one pool: written to Postgres, read from memory. To close it ends the listening. */
 export function openRegistry({
   pool,
   watch,
@@ -48,7 +49,7 @@ export function openRegistry({
   readonly log: Logger
 }): Registry {
   const store = createRegistryStore({pool, leaseMs})
-  const observe = createRegistryMetrics({register: metrics.registry, census: () => store.census()})
+  const observe = createRegistryMetrics({registry: metrics.registry, census: () => store.census()})
   const directory = createDirectory({
     read: store.reader(),
     ttlMs: Math.min(MAX_TTL_MS, leaseMs / 6),

@@ -40,7 +40,6 @@ export function joinRegistry({
   load,
   heartbeatMs,
   log,
-  firstPauseMs = FIRST_PAUSE_MS,
   random = Math.random,
 }: {
   readonly registry: RegistryPort
@@ -50,7 +49,6 @@ export function joinRegistry({
   readonly load: (agentId: string) => Load
   readonly heartbeatMs: number
   readonly log: Pick<Logger, 'info' | 'warn'>
-  readonly firstPauseMs?: number
   readonly random?: () => number
 }): Membership {
   const members = [...agents]
@@ -105,7 +103,7 @@ export function joinRegistry({
   /** Jittered, so that processes which started together do not beat together. */
   function pauseMs(): number {
     if (failures === 0) return heartbeatMs * (0.8 + 0.2 * random())
-    return Math.min(MAX_PAUSE_MS, firstPauseMs * 2 ** (failures - 1)) * (0.5 + 0.5 * random())
+    return Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1)) * (0.5 + 0.5 * random())
   }
 
   async function run(): Promise<void> {

@@ -1,5 +1,5 @@
-import {Counter, Gauge, Histogram, type Registry as PrometheusRegistry} from 'prom-client'
-import {boundedLabel, inTimeForScrape} from '../platform/scrape.ts'
+import type {Registry as PrometheusRegistry} from 'prom-client'
+import {boundedLabel, createInstruments, inTimeForScrape} from '../platform/instruments.ts'
 import {AGENT_STATUSES} from './agent.ts'
 import type {Census} from './store.ts'
 
@@ -12,13 +12,13 @@ const MAX_LABELS = 1_000
 
 /** The registry's metrics. Gauges are asked of the database at each scrape; when it is away they are absent, not old. */
 export function createRegistryMetrics({
-  register,
+  registry,
   census,
 }: {
-  readonly register: PrometheusRegistry
+  readonly registry: PrometheusRegistry
   readonly census: () => Promise<Census>
 }) {
-  const registers = [register]
+  const {counter, histogram, gauge} = createInstruments(registry)
   const agentLabel = boundedLabel(MAX_LABELS)
   const capabilityLabel = boundedLabel(MAX_LABELS)
 
@@ -27,52 +27,36 @@ export function createRegistryMetrics({
   const ask = () =>
     (asked ??= inTimeForScrape(census()).finally(() => setImmediate(() => (asked = undefined))))
 
-  new Gauge({
-    name: 'agent_registry_agents_total',
-    help: 'Agents by status',
-    labelNames: ['status'] as const,
-    registers,
-    async collect() {
-      const counts = await ask()
-      this.reset()
-      if (counts) for (const status of AGENT_STATUSES) this.set({status}, counts[status])
-    },
+  gauge('agent_registry_agents_total', 'Agents by status', {
+    labelNames: ['status'],
+    ask,
+    show: counts => AGENT_STATUSES.map(status => [{status}, counts[status]]),
   })
-  new Gauge({
-    name: 'agent_registry_capabilities_total',
-    help: 'Capabilities of living agents',
-    registers,
-    async collect() {
-      const counts = await ask()
-      if (counts) this.set(counts.capabilities)
-      else this.remove()
-    },
+  gauge('agent_registry_capabilities_total', 'Capabilities of living agents', {
+    ask,
+    show: ({capabilities}) => [[{}, capabilities]],
   })
-  const heartbeatLatency = new Histogram({
-    name: 'agent_registry_heartbeat_latency_seconds',
-    help: 'From a heartbeat’s arrival to its record',
-    labelNames: ['agent_id'] as const,
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
-    registers,
-  })
-  const discoveryRequests = new Counter({
-    name: 'agent_registry_discovery_requests_total',
-    help: 'Searches and queries by the capability found, or none',
-    labelNames: ['capability'] as const,
-    registers,
-  })
-  const staleAgents = new Counter({
-    name: 'agent_registry_stale_agents_total',
-    help: 'Agents whose lease lapsed, each time it did',
-    registers,
-  })
-  const lookupDuration = new Histogram({
-    name: 'agent_registry_lookup_duration_seconds',
-    help: 'Time to answer a lookup, refreshing the cache included',
-    labelNames: ['lookup'] as const,
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
-    registers,
-  })
+  const heartbeatLatency = histogram(
+    'agent_registry_heartbeat_latency_seconds',
+    'From a heartbeat’s arrival to its record',
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    ['agent_id'],
+  )
+  const discoveryRequests = counter(
+    'agent_registry_discovery_requests_total',
+    'Searches and queries by the capability found, or none',
+    ['capability'],
+  )
+  const staleAgents = counter(
+    'agent_registry_stale_agents_total',
+    'Agents whose lease lapsed, each time it did',
+  )
+  const lookupDuration = histogram(
+    'agent_registry_lookup_duration_seconds',
+    'Time to answer a lookup, refreshing the cache included',
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
+    ['lookup'],
+  )
 
   return {
     heartbeat(agentId: string, seconds: number): void {

@@ -156,6 +156,7 @@ export function createRegistryService({
   }
 }
 
+/** NOT_FOUND, for an agent that nobody registered. */
 export function unknownAgent(agentId: string): AppError {
   return new AppError('NOT_FOUND', `No agent ${agentId} is registered.`, {details: {agentId}})
 }

@@ -3,7 +3,9 @@ import {code, link, plain, timestamp} from '../kernel/markdown.ts'
 import {confirmButton, type AfterOffer, type Reply} from '../sdk/index.ts'
 import type {Place, Posting} from './relay.ts'
 
+/** Of a message's text, in a preview; less where escaping it takes the room of the lines around it. */
 const PREVIEWED = 900
+const PREVIEW_ROOM = 1150
 
 /** What is known of a message once it was told to go. */
 export interface Relayed {
@@ -27,13 +29,15 @@ export interface Draft {
 /** What its author sees before anything is posted. */
 export function previewMessage(draft: Draft, offeredUntil: number): Reply {
   const {id, text} = draft
-  const more = text.length - PREVIEWED
+  let most = PREVIEWED
+  while (plain(text, most).length > PREVIEW_ROOM) most -= 50
+  const more = text.length - most
   return {
     state: 'waiting',
     title: 'your message · not posted yet',
     lines: [
       summary(draft),
-      `» ${plain(text, PREVIEWED)}${more > 0 ? ` (and ${more} more)` : ''}`,
+      `» ${plain(text, most)}${more > 0 ? ` (and ${more} more)` : ''}`,
       `you can post it until ${timestamp(offeredUntil, 't')}; nobody is pinged by it`,
     ],
     controls: [confirmButton(id, 'Post it')],
@@ -103,7 +107,8 @@ function address({kind, id}: Place): string {
 }
 
 function whereabouts({place, guildId}: Relayed, messageId: string): string {
-  if (place.kind === 'person') return code(messageId)
-  const url = `https://discord.com/channels/${guildId ?? '@me'}/${place.id}/${messageId}`
+  // Where it was asked says which server it is; in a conversation of two nothing does.
+  if (place.kind === 'person' || guildId === undefined) return code(messageId)
+  const url = `https://discord.com/channels/${guildId}/${place.id}/${messageId}`
   return `${code(messageId)} · ${link('go to it', url)}`
 }

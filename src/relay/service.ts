@@ -168,7 +168,7 @@ export function createRelay(options: RelayOptions): RelayPort {
   /** Among what we wrote there since. To a person alone we can't look. */
   async function lookFor(place: Place, text: string, since: number): Promise<Posting> {
     const recent = place.kind === 'channel' ? ((await discord?.ownMessages(place.id)) ?? []) : []
-    const found = recent.find(message => message.text === text && writtenAt(message.id) >= since - 5000)
+    const found = recent.find(message => message.content === text && writtenAt(message.id) >= since - 5000)
     return found
       ? {kind: 'posted', messageId: found.id}
       : {kind: 'unknown', reason: 'An earlier try was interrupted, and I can’t find its message.'}

@@ -330,7 +330,10 @@ export function createConductor(options: ConductorOptions): Conductor {
         by,
         followUp: randomUUID(),
       })
-      if (!folded || folded.after === folded.before) {
+      // Their own command, carried out again after a crash, finds what it did.
+      const made = folded?.after.decision
+      const isTheirs = made?.kind === decision && made.by?.id === actor.id
+      if (!folded || (folded.after === folded.before && !isTheirs)) {
         const words = folded ? standing(folded.after).words : 'gone'
         throw new AppError(
           'CONFLICT',
@@ -340,7 +343,7 @@ export function createConductor(options: ConductorOptions): Conductor {
       await nudge(id)
       const {after} = folded
       const lines =
-        after.phase === 'promoted'
+        after.decision?.followUp === undefined
           ? ['it was out in full already: this marks it as good, and ships nothing']
           : ['a message of its own shows how it goes']
       return {state: 'ok', title: `${titleOf(after)} · ${standing(after).words}`, lines}
@@ -355,7 +358,9 @@ export function createConductor(options: ConductorOptions): Conductor {
       try {
         const query = {repository, sha, signal}
         const ref = (await pipelines.refAt({...query, prefer})) ?? (await pipelines.tag(query))
-        await deployments.request({correlationId, actor, target: name, ref, strategy: 'full', wait: true})
+        const how = {strategy: 'full', wait: true, decidedElsewhere: true} as const
+        const back = release.decision.kind === 'rollback' ? ({goesBack: true} as const) : {}
+        await deployments.request({correlationId, actor, target: name, ref, ...how, ...back})
       } catch (error) {
         if (error instanceof AppError && error.disposition === 'user')
           await notStarted(release, correlationId, error.message)

@@ -8,6 +8,7 @@ import type {Llm} from '../integrations/llm/llm.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {AppError} from '../kernel/errors.ts'
 import type {ReplyStore} from '../notifications/store.ts'
+import type {KnownNames} from '../planning/facts.ts'
 import type {Actor, ConversationsPort, Services} from '../sdk/index.ts'
 import {createGivenCommands} from './given-commands.ts'
 
@@ -24,6 +25,7 @@ export function openConversations({
   approvals,
   people,
   replies,
+  known,
   llm,
   services,
   redact,
@@ -34,6 +36,8 @@ export function openConversations({
   readonly approvals: ApprovalService
   readonly people: People
   readonly replies: Pick<ReplyStore, 'messageOf'>
+  /** What people may speak of by its name. */
+  readonly known: KnownNames
   readonly llm: Llm
   /** Complete once anybody speaks. */
   readonly services: () => Services
@@ -63,6 +67,7 @@ export function openConversations({
     status: services,
     giveCommand,
     commanding,
+    known,
     llm,
     redact,
     clock,

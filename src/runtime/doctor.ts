@@ -1,9 +1,11 @@
 import {DiscordAPIError, REST} from '@discordjs/rest'
 import {Routes, type APIApplication, type APIGuild} from 'discord-api-types/v10'
+import {Redis} from 'ioredis'
 import {Octokit} from 'octokit'
 import {lackingApprovers, requirementOf} from '../approvals/policy.ts'
 import {assess} from '../approvals/risk.ts'
 import {createMailer} from '../integrations/email/mailer.ts'
+import {openGithubClient, split} from '../integrations/github/client.ts'
 import {classify, type Failure} from '../integrations/github/failures.ts'
 import {createOctokitRepositoryHost} from '../integrations/github/octokit-repository-host.ts'
 import {openSdkLinear} from '../integrations/linear/sdk-linear.ts'
@@ -15,6 +17,7 @@ import type {Config, Principal} from '../platform/config/config.ts'
 import {createPool} from '../platform/postgres.ts'
 import type {ServiceFinding as Finding, WorkflowContract} from '../sdk/index.ts'
 import {contractSubjects} from './contract-subjects.ts'
+import {examineChannels} from './doctor-channels.ts'
 import {examineSettings} from './doctor-settings.ts'
 
 /** A finding with lines of a file that would mend it, each with its number. */
@@ -26,11 +29,13 @@ const CONTRACTS_WITHIN_MS = 60_000
 /** Looks at each configured service with the credentials at hand; changes nothing. */
 export async function examineServices(config: Config, databaseUrl: string): Promise<readonly Finding[]> {
   return [
-    ...describeIntegrations(config).map(what => ({ok: true, what})),
+    ...describeIntegrations(config).flatMap(integrationFinding),
     ...examineApprovers(config),
     ...examineOnCall(config),
     ...(await examineDatabase(databaseUrl)),
+    ...(await examineRedis(config)),
     ...(await examineDiscord(config)),
+    ...(await examineChannels(config)),
     ...(await examineGithub(config)),
     ...(await examineSettings(config)),
     ...examineUptime(config),
@@ -38,6 +43,13 @@ export async function examineServices(config: Config, databaseUrl: string): Prom
     ...(await examineMail(config)),
     ...(await examineModel(config)),
   ]
+}
+
+/** A line of `describeIntegrations`. Discord and GitHub say for themselves that they are off: we are not much without them. */
+function integrationFinding(what: string): Finding[] {
+  const [, name] = /^(\w+): off\b/.exec(what) ?? []
+  if (name === 'discord' || name === 'github') return []
+  return [{ok: true, what, ...(name === undefined ? {} : {off: true})}]
 }
 
 /** Whether the principals can make up what a deploy to each guarded target takes. */
@@ -113,8 +125,8 @@ function counted(count: number, what: string): string {
 async function examineDatabase(connectionString: string): Promise<Finding[]> {
   const pool = createPool({connectionString, max: 1, onError: () => undefined})
   try {
-    const {rows} = await pool.query<{version: string}>('show server_version')
-    return [{ok: true, what: `postgres: ${rows[0]?.version ?? 'answers'}`}]
+    const {rows} = await pool.query<{server_version: string}>('show server_version')
+    return [{ok: true, what: `postgres: ${rows[0]?.server_version ?? ''} answers`}]
   } catch {
     return [
       {
@@ -128,11 +140,40 @@ async function examineDatabase(connectionString: string): Promise<Finding[]> {
   }
 }
 
+/** A connection of its own, which does not come back: one answer is all that is wanted. */
+async function examineRedis({redis}: Config): Promise<Finding[]> {
+  if (!redis) return []
+  const client = new Redis(redis.url, {
+    lazyConnect: true,
+    connectTimeout: WITHIN_MS,
+    commandTimeout: WITHIN_MS,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  })
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    const [, version = ''] = /redis_version:(\S+)/.exec(await client.info('server')) ?? []
+    return [{ok: true, what: `redis: ${version} answers`}]
+  } catch {
+    return [
+      {
+        ok: false,
+        what: 'redis: does not answer',
+        next: 'check REDIS_URL, and that the server lets this machine in',
+      },
+    ]
+  } finally {
+    client.disconnect()
+  }
+}
+
 async function examineDiscord({discord}: Config): Promise<Finding[]> {
   if (!discord)
     return [
       {
         ok: false,
+        off: true,
         what: 'discord: off',
         next: 'create an application at https://discord.com/developers/applications and set DISCORD_TOKEN and DISCORD_APPLICATION_ID',
       },
@@ -242,16 +283,17 @@ async function examineLinear({linear}: Config): Promise<Finding[]> {
   ]
 }
 
-async function examineGithub({github}: Config): Promise<Finding[]> {
+async function examineGithub({github, targets}: Config): Promise<Finding[]> {
   if (!github)
     return [
       {
         ok: false,
+        off: true,
         what: 'github: off',
-        next: 'set GITHUB_TOKEN (fine-grained: Actions read and write, Contents read)',
+        next: 'create a fine-grained token (Actions read and write, Contents read) at https://github.com/settings/personal-access-tokens and set GITHUB_TOKEN and GITHUB_REPOSITORY',
       },
     ]
-  if (github.auth.kind === 'app') return [{ok: true, what: 'github: installed as an app'}]
+  if (github.auth.kind === 'app') return examineApp(github, targets)
   const octokit = new Octokit({
     auth: github.auth.token,
     baseUrl: github.apiUrl,
@@ -264,6 +306,36 @@ async function examineGithub({github}: Config): Promise<Finding[]> {
     return [{ok: true, what: `github: the token belongs to ${data.login}`}]
   } catch (error) {
     return [githubFault(classify(error, systemClock()))]
+  }
+}
+
+/** An app says who it is only where it is installed: it has to see one of our repositories. */
+async function examineApp(
+  github: NonNullable<Config['github']>,
+  targets: Config['targets'],
+): Promise<Finding[]> {
+  const [repository] = [github.repository, ...[...targets.values()].map(target => target.repository)].filter(
+    name => name !== undefined,
+  )
+  if (repository === undefined)
+    return [
+      {ok: false, what: 'github: an app, and no repository to try it on', next: 'set GITHUB_REPOSITORY'},
+    ]
+  const client = await openGithubClient({...github, timeoutMs: WITHIN_MS, clock: systemClock})
+  try {
+    await client.send('GET /repos/{owner}/{repo}', split(repository))
+    return [{ok: true, what: `github: installed as an app that sees ${repository}`}]
+  } catch (error) {
+    const failure = client.failureOf(error)
+    if (failure.kind === 'missing')
+      return [
+        {
+          ok: false,
+          what: `github: the app does not see ${repository}`,
+          next: 'install it there, and check GITHUB_APP_INSTALLATION_ID',
+        },
+      ]
+    return [githubFault(failure)]
   }
 }
 

@@ -1,8 +1,8 @@
-import {parseArgs} from 'node:util'
 import {startDiscordEmulator} from '../emulators/discord/index.ts'
 import {startGithubEmulator} from '../emulators/github/index.ts'
 import {startLinearEmulator} from '../emulators/linear/index.ts'
 import {startMailbox} from '../emulators/mailbox/index.ts'
+import {commandLine} from './command-line.ts'
 import {castInto, configurationFor, REPOSITORY} from './demo/cast.ts'
 
 /**
@@ -10,19 +10,23 @@ import {castInto, configurationFor, REPOSITORY} from './demo/cast.ts'
  * long as one likes. Point a product at them with the lines it prints; drive them through their control addresses.
  */
 async function main(): Promise<void> {
-  const {values} = parseArgs({
+  const port = {value: 'port', what: 'a free one when left out', matches: /^\d{1,5}$/} as const
+  const {options} = commandLine({
+    name: 'npm run emulators',
+    purpose:
+      'Discord, GitHub, Linear and a mail server on this machine, with the people and repository of the demo.',
     options: {
-      'discord-port': {type: 'string', default: '0'},
-      'github-port': {type: 'string', default: '0'},
-      'linear-port': {type: 'string', default: '0'},
-      'mail-port': {type: 'string', default: '0'},
-      config: {type: 'boolean', default: false},
+      'discord-port': port,
+      'github-port': port,
+      'linear-port': port,
+      'mail-port': port,
+      config: {what: 'prints a signalbox.yaml that fits'},
     },
   })
-  const discord = await startDiscordEmulator({port: portOf(values['discord-port'])})
-  const github = await startGithubEmulator({port: portOf(values['github-port'])})
-  const linear = await startLinearEmulator({port: portOf(values['linear-port'])})
-  const mailbox = await startMailbox({port: portOf(values['mail-port'])})
+  const discord = await startDiscordEmulator({port: portOf(options['discord-port'])})
+  const github = await startGithubEmulator({port: portOf(options['github-port'])})
+  const linear = await startLinearEmulator({port: portOf(options['linear-port'])})
+  const mailbox = await startMailbox({port: portOf(options['mail-port'])})
   const cast = castInto({discord, github, linear})
   const say = (text: string) => void process.stdout.write(`${text}\n`)
 
@@ -44,7 +48,7 @@ async function main(): Promise<void> {
   say('NOTIFICATION_EMAIL_FROM=Signalbox <signalbox@acme.test>')
   say('NOTIFICATION_EMAIL_TO=team@acme.test')
   say(`ADMIN_USER_IDS=${cast.ada.id}`)
-  if (values.config) say(`\n# A signalbox.yaml that fits:\n${configurationFor(cast)}`)
+  if (options.config) say(`\n# A signalbox.yaml that fits:\n${configurationFor(cast)}`)
   say(`# Discord: people, commands, channels: ${new URL('/control', discord.url).href}`)
   say(
     `# GitHub: runs, faults, deliveries: ${new URL('/control', github.url).href}   pages: ${github.htmlUrl}`,
@@ -62,9 +66,9 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end)
 }
 
-function portOf(text: string): number {
+function portOf(text = '0'): number {
   const port = Number(text)
-  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new Error(`${text} is not a port`)
+  if (port > 65_535) throw new Error(`${text} is not a port`)
   return port
 }
 

@@ -1,6 +1,8 @@
+import type {Pool} from 'pg'
 import {createReleases, type Releases} from '../approvals/releases.ts'
 import type {Audit} from '../audit/audit.ts'
 import {auditCodeHost, auditRepositoryHost} from '../audit/github.ts'
+import {createDeploymentStore} from '../deployments/store.ts'
 import type {CodeHost} from '../integrations/github/code-host.ts'
 import {createOctokitCodeHost} from '../integrations/github/octokit-code-host.ts'
 import {createOctokitRepositoryHost} from '../integrations/github/octokit-repository-host.ts'
@@ -24,10 +26,12 @@ export interface HouseGithub {
 
 export async function openGithub({
   config,
+  pool,
   audit,
   clock,
 }: {
   readonly config: Pick<Config, 'github' | 'targets'>
+  readonly pool: Pool
   readonly audit: Pick<Audit, 'around'>
   readonly clock: Clock
 }): Promise<HouseGithub> {
@@ -38,9 +42,11 @@ export async function openGithub({
     code: auditCodeHost(await createOctokitCodeHost({...config.github, clock}), audit),
     repository: auditRepositoryHost(await createOctokitRepositoryHost({...config.github, clock}), audit),
   }
+  const record = createDeploymentStore({pool})
+  const recorded = (target: string, sha: string) => record.wentWell(target, sha)
   return {
     hosts,
-    releases: hosts && createReleases({hosts, targets}),
+    releases: hosts && createReleases({hosts, targets, recorded}),
     targets,
     repositories: repositoriesOf(targets, config.github?.repository),
   }

@@ -170,7 +170,7 @@ export async function buildHouse(options: {
   const policy: AccessPolicy = {admin: config.admin, principals: config.principals, rules: config.access}
   const llm = openLlm({config, pool, redact, metrics, clock, log})
   const discord = config.discord && createDiscordApi(config.discord)
-  const github = await openGithub({config, audit, clock})
+  const github = await openGithub({config, pool, audit, clock})
   const {targets, repositories} = github
   const host = github.hosts?.repository
   const codeHost = github.hosts?.code
@@ -246,6 +246,7 @@ export async function buildHouse(options: {
   })
   const conversations = openConversations({
     ...{pool, approvals, people, replies, llm, commands, policy, invocations, audit, redact, clock},
+    known: {targets, repositories},
     store: invocationStore,
     services: () => services,
   })

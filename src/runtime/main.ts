@@ -1,10 +1,17 @@
 import {loadConfig} from '../platform/config/load-config.ts'
 import {createLogger} from '../platform/logger.ts'
 import {createRedactor} from '../platform/redact.ts'
-import {GRACE_MS, start, startFailure} from './start.ts'
+import {commandLine} from './command-line.ts'
+import {startFailure} from './start-faults.ts'
+import {GRACE_MS, start} from './start.ts'
 
 /** The production process: `npm start`. */
 async function main(): Promise<void> {
+  commandLine({
+    name: 'npm start',
+    purpose:
+      'The production process: bot, worker and api, or those that ROLES names. It is configured by variables, .env and\nsignalbox.yaml: see .env.example and docs/operations.md. SIGTERM drains it within 30 s.',
+  })
   const config = loadConfig({env: process.env, cwd: process.cwd()})
   const redactor = createRedactor(config.secrets)
   const log = createLogger({level: config.log.level, redactor})

@@ -49,6 +49,7 @@ export function openReplies({
       log,
       handoverMs: config.interactionHandoverMs,
       leaseMs: config.worker.leaseMs + 5000,
+      guildId: config.discord?.guildId,
     })
   const notify = async (id: string) => notifications?.changed(id)
   return {

@@ -7,7 +7,8 @@ import type {Logger} from '../platform/logger.ts'
 import {migrate} from '../platform/migrations.ts'
 import type {HealthPart} from '../api/health.ts'
 import {buildHouse} from './house.ts'
-import {startApi, startBot, startWorker, type RunningRole} from './roles.ts'
+import {BOT_NEEDS_DISCORD, startApi, startBot, startWorker, type RunningRole} from './roles.ts'
+import {discordFault, queueFault} from './start-faults.ts'
 
 export interface Running {
   readonly url: string | undefined
@@ -33,6 +34,7 @@ export async function start(options: {
   let draining = false
   try {
     for (const line of describeIntegrations(config)) log.info({}, line)
+    if (config.roles.has('bot') && !config.discord) throw new AppError('START_FAILED', BOT_NEEDS_DISCORD)
     const databaseUrl = await openDatabase(config, log, closers)
     const applied = await migrate({databaseUrl, log})
     if (applied.length > 0) log.info({applied}, 'database migrated')
@@ -46,8 +48,8 @@ export async function start(options: {
       {name: 'queue', check: () => house.queues.ping()},
     ]
     closers.push(() => Promise.all(roles.map(role => role.drain(GRACE_MS - 8000))))
-    if (config.roles.has('worker')) roles.push(await startWorker(house))
-    if (config.roles.has('bot')) roles.push(await startBot(house, onFatal))
+    if (config.roles.has('worker')) roles.push(await startWorker(house).catch(queueFault(config)))
+    if (config.roles.has('bot')) roles.push(await startBot(house, onFatal).catch(discordFault(config)))
     health.push(...roles.flatMap(role => role.health))
     let url: string | undefined
     if (config.roles.has('api')) {
@@ -93,10 +95,4 @@ async function closeAll(closers: (() => Promise<unknown>)[], log: Logger): Promi
   for (const close of closers.splice(0).reverse()) {
     await close().catch((error: unknown) => log.warn({err: error}, 'a part did not close cleanly'))
   }
-}
-
-/** The sentence for the operator: every fault on its own line, nothing internal. */
-export function startFailure(error: unknown): string {
-  if (error instanceof AppError) return error.message
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,9 +1,7 @@
 import type {Actor} from './actor.ts'
 import type {Reply} from './reply.ts'
 
-/** What a person can prove to be theirs, or have made: `api` is a token of their own for the HTTP routes. */
-export type LinkKind = 'github' | 'linear' | 'mail' | 'api'
-
+/** An account that is a person’s, by their proof or by configuration. */
 export interface KnownAccount {
   /** `github:ada`: by this name it is removed. */
   readonly name: string
@@ -11,6 +9,7 @@ export interface KnownAccount {
   readonly provedAt: number | undefined
 }
 
+/** What is known of a person: for themselves alone. */
 export interface MyAccounts {
   /** The principal's id. */
   readonly person: string
@@ -45,11 +44,13 @@ export type TypedCode =
  * not name; NOT_CONFIGURED where the vendor is off.
  */
 export interface AccountsPort {
+  /** The roles, accounts and token of the person who asks. */
   mine(actor: Actor): Promise<MyAccounts>
   /** What came of their code, having looked where it was to be posted. */
   prove(actor: Actor, kind: 'github' | 'linear', signal: AbortSignal): Promise<AccountProof>
   /** Mails a code; answers until when it can be typed. Throws INVALID_INPUT and CONFLICT, see src/access/links.ts. */
   mailCode(actor: Actor, address: string): Promise<number>
+  /** Takes a code that was mailed, where it is typed. */
   typeCode(actor: Actor, code: string): Promise<TypedCode>
   /** `api` ends the token. False: there is no such thing, or it is not theirs to remove. */
   remove(actor: Actor, name: string): Promise<boolean>

@@ -23,6 +23,7 @@ export interface ActionContext {
   /** Aborted when the work was cancelled, timed out, or this worker lost its claim to it. */
   readonly signal: AbortSignal
   readonly services: Services
+  /** Milliseconds since the epoch. */
   readonly now: () => number
   /** Shows how far it is; the message is edited in place, at most every 2 s. */
   progress(reply: Reply): Promise<void>
@@ -50,6 +51,7 @@ export interface EffectSteps<T extends Json> {
 export type ActionResult =
   {readonly kind: 'replied'; readonly reply: Reply; readonly output?: Json} | {readonly kind: 'following'}
 
+/** One thing that an agent can do: what it takes, what it answers, and how it is done. */
 export interface ActionDefinition<I extends z.ZodType = z.ZodType> {
   readonly description: string
   readonly input: I
@@ -62,6 +64,7 @@ export interface ActionDefinition<I extends z.ZodType = z.ZodType> {
   run(input: z.output<I>, context: ActionContext): Promise<ActionResult>
 }
 
+/** An agent: the actions it performs, and the queue from which it takes them. */
 export interface AgentDefinition {
   /** Equals the file's name. */
   readonly id: string

@@ -1,4 +1,5 @@
 import {z} from 'zod'
+import type {RiskLevel} from '../kernel/risk-level.ts'
 import {relativeAge} from '../kernel/time.ts'
 import type {Actor} from './actor.ts'
 import type {CompletionContext, Suggestion} from './command.ts'
@@ -10,7 +11,7 @@ export interface ApprovalSummary {
   readonly ballot: string
   readonly title: string
   readonly status: 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled'
-  readonly level: 'low' | 'medium' | 'high' | 'critical'
+  readonly level: RiskLevel
   readonly requester: string
   /** How many persons have approved, and how many it takes. */
   readonly approvals: number
@@ -34,6 +35,7 @@ export interface ApprovalStatistics {
   readonly meanMs: number | undefined
 }
 
+/** What came of a vote or a question. */
 export type VoteReport =
   /** It counts; `request` is how it stands after it. */
   | {readonly kind: 'counted'; readonly request: ApprovalSummary}
@@ -57,6 +59,7 @@ export interface ApprovalsPort {
     readonly whose: 'mine' | 'all'
     readonly limit: number
   }): Promise<readonly ApprovalSummary[]>
+  /** Of the last thirty days. */
   statistics(): Promise<ApprovalStatistics>
   /**
    * Whether the actor has to write something before this can count. False too where it can't count anyway, which the
@@ -67,6 +70,7 @@ export interface ApprovalsPort {
     readonly actor: Actor
     readonly intent: 'approve' | 'reject' | 'ask'
   }): Promise<boolean | undefined>
+  /** Approves or rejects, as the actor. What does not count is an answer, not an error. */
   vote(
     vote: Ballotted & {
       readonly decision: 'approve' | 'reject'

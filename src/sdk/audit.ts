@@ -19,6 +19,7 @@ export interface AuditedCase {
   readonly details: readonly (readonly [string, string])[]
 }
 
+/** What a walk along the record found. `proved`: a head that was noted before lies on the way. `rewritten`: it does not. */
 export type AuditVerdict =
   /** `head`: the last record, as `seq:hash`: whoever notes it can prove later that all up to it is as it was. */
   | {readonly kind: 'whole'; readonly records: number; readonly head: string; readonly proved: boolean}

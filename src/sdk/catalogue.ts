@@ -2,6 +2,7 @@ import type {Actor} from './actor.ts'
 import type {Topic} from './command.ts'
 import type {Reply} from './reply.ts'
 
+/** A command, as one person meets it. */
 export interface CommandSummary {
   readonly name: string
   readonly description: string
@@ -16,6 +17,7 @@ export interface CommandSummary {
   readonly refusals: readonly string[]
 }
 
+/** An agent, as the registry knows it now. */
 export interface AgentSummary {
   readonly id: string
   readonly name: string
@@ -36,7 +38,9 @@ export interface HelpWish {
   readonly topic?: Topic | undefined
 }
 
+/** What there is here: commands and agents. */
 export interface CataloguePort {
+  /** Every command, with what keeps this person from it. */
   commands(actor: Actor): readonly CommandSummary[]
   /** The commands as this person may or may not run them, in one message. */
   help(actor: Actor, wish: HelpWish): Reply

@@ -29,6 +29,7 @@ export type WrittenChange = {
 /** Nothing was written, and why, in whole sentences. */
 export type NothingWritten = {readonly kind: 'nothing'; readonly reason: string}
 
+/** A draft pull request with a change. */
 export type ProposedChange = {
   readonly number: number
   readonly url: string
@@ -36,6 +37,7 @@ export type ProposedChange = {
   readonly headSha: string
 }
 
+/** An issue in Linear that people were given instead. */
 export type OpenedIssue = {readonly project: string; readonly identifier: string; readonly url: string}
 
 /**

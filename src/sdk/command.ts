@@ -2,11 +2,13 @@ import {z} from 'zod'
 import type {Actor} from './actor.ts'
 import type {Services} from './services.ts'
 
+/** What a suggestion is made from, besides the text typed so far. */
 export interface CompletionContext {
   readonly actor: Actor
   readonly services: Services
   /** The other options as typed so far, unvalidated. */
   readonly options: Readonly<Record<string, unknown>>
+  /** Milliseconds since the epoch. */
   readonly now: () => number
 }
 
@@ -22,13 +24,16 @@ export const TOPICS = {
   records: 'Help and records',
 } as const
 
+/** A head of `/help`, by its key in `TOPICS`. */
 export type Topic = keyof typeof TOPICS
 
+/** The option that narrows `/help` to one topic. */
 export const topicOption = z
   .enum(Object.keys(TOPICS) as [Topic, ...Topic[]])
   .optional()
   .describe('only the commands about this')
 
+/** A slash command: its form, who may give it, and which action of which agent carries it out. */
 export interface CommandDefinition<I extends z.ZodObject = z.ZodObject> {
   /** Equals the file's name; lower-case, digits and dashes. */
   readonly name: string
@@ -61,8 +66,10 @@ export interface CommandDefinition<I extends z.ZodObject = z.ZodObject> {
   check?(input: z.output<I>, services: Services): readonly string[]
 }
 
+/** `private`: only the asker sees it. */
 export type Visibility = 'channel' | 'private'
 
+/** `value` is sent when `name`, which the person sees, is chosen. */
 export interface Suggestion {
   readonly name: string
   readonly value: string

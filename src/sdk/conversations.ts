@@ -10,6 +10,7 @@ export const INTENTS = [
   'general_query',
   'unknown',
 ] as const
+/** One of `INTENTS`. */
 export type Intent = (typeof INTENTS)[number]
 
 /** One message of a person, from whatever surface. */
@@ -27,6 +28,7 @@ export interface SaidByPerson {
   readonly onProgress?: (reply: Reply) => Promise<void>
 }
 
+/** Our answer to a message, and what it was taken for. */
 export interface Said {
   readonly session: string
   readonly reply: Reply

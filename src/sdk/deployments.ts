@@ -1,17 +1,22 @@
+import type {Environment} from '../kernel/environment.ts'
 import type {Actor} from './actor.ts'
 import type {Reply} from './reply.ts'
 
+/** A target of signalbox.yaml, with all that configuration leaves out filled in. */
 export interface TargetSummary {
   readonly name: string
   /** `owner/name`. */
   readonly repository: string
   readonly workflow: string
   readonly ref: string
-  readonly environment: 'development' | 'staging' | 'production'
+  readonly environment: Environment
 }
 
+/** Deployments of targets: what one would meet, and its request. */
 export interface DeploymentsPort {
+  /** All that have a repository. */
   targets(): readonly TargetSummary[]
+  /** Undefined: there is none of that name. */
   target(name: string): TargetSummary | undefined
   /** Why the address may not be handed to a deploy, or undefined when it may. */
   refuseUrl(url: string): string | undefined
@@ -36,5 +41,9 @@ export interface DeploymentsPort {
     readonly wait: boolean
     /** Whoever asks tells how its run ended; the deployment's own message shows it without a new one. */
     readonly announcedElsewhere?: true
+    /** It carries out what was decided elsewhere: giving its command again would not, so nobody is offered to. */
+    readonly decidedElsewhere?: true
+    /** It leads back to what went well there before, as the history must confirm: what fails there does not keep it out. */
+    readonly goesBack?: true
   }): Promise<void>
 }

@@ -1,8 +1,13 @@
 import {z} from 'zod'
+import {ENVIRONMENTS} from '../kernel/environment.ts'
 import {plain} from '../kernel/markdown.ts'
 import {defineAction, type ActionDefinition} from './agent.ts'
 
+/** Something that is not well, as `health_check` tells it. */
 export type DiagnosisIssue = {readonly service: string; readonly kind: string; readonly evidence: string}
+
+/** Whose opinion on an ill service can be asked for. */
+export type Specialist = 'code-review' | 'cicd' | 'infrastructure'
 
 /** What to do about an issue, as a step of a workflow. */
 export type Fix = {
@@ -22,7 +27,7 @@ const issue = z.object({service: z.string(), kind: z.string(), evidence: z.strin
 const fix = z.object({agent: z.string(), action: z.string(), with: z.record(z.string(), z.string())})
 
 /** `execute_task`, as every agent has it that can be asked for its opinion on an ill service. Changes nothing. */
-export function diagnosisAction(role: 'code-review' | 'cicd' | 'infrastructure'): ActionDefinition {
+export function diagnosisAction(role: Specialist): ActionDefinition {
   return defineAction({
     description: 'Say what explains the issues of a target, and what to do about them',
     pure: true,
@@ -34,7 +39,7 @@ export function diagnosisAction(role: 'code-review' | 'cicd' | 'infrastructure')
         .max(60)
         .optional()
         .describe('what is ill; the only target of the environment otherwise'),
-      environment: z.enum(['development', 'staging', 'production']).default('production'),
+      environment: z.enum(ENVIRONMENTS).default('production'),
       issues: z.array(issue).max(50).default([]).describe('as health_check tells them'),
       tried: z.array(fix).max(20).default([]).describe('fixes that did not help, and are not proposed again'),
     }),

@@ -1,6 +1,8 @@
 /** One thing looked at: what was found, and what to do when it is not right. */
 export interface ServiceFinding {
   readonly ok: boolean
+  /** Not switched on; `ok` says whether that is fine. */
+  readonly off?: boolean
   readonly what: string
   readonly next?: string
 }
@@ -16,6 +18,7 @@ export interface ContractBreach {
   readonly next?: string
 }
 
+/** Whether a workflow on GitHub takes what we send it, and tells what we look for. */
 export interface WorkflowContract {
   /** The target's name; `/diagnose` for the workflow of that command. */
   readonly name: string
@@ -32,6 +35,7 @@ export interface WorkflowContract {
   readonly mendable: boolean
 }
 
+/** The draft pull request that mends workflows of a repository. `opened`: it is new. */
 export interface ContractProposal {
   readonly repository: string
   readonly number: number
@@ -40,6 +44,7 @@ export interface ContractProposal {
   readonly files: readonly string[]
 }
 
+/** Looks for what is set up wrongly, and proposes what can be mended. */
 export interface DoctorPort {
   /** Looks at each configured service with the credentials at hand, and at each workflow that we start. Changes nothing. */
   examine(signal: AbortSignal): Promise<{

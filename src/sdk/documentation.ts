@@ -1,5 +1,7 @@
+/** The documents that there are. */
 export type DocumentKind = 'api_reference' | 'user_guide' | 'deployment_guide'
 
+/** A document as written from one commit. */
 export interface GeneratedDocument {
   readonly repository: string
   readonly kind: DocumentKind
@@ -10,6 +12,7 @@ export interface GeneratedDocument {
   readonly sources: readonly string[]
 }
 
+/** What a source file holds, by its declarations. */
 export interface CodeOutline {
   readonly path: string
   readonly sha: string
@@ -26,6 +29,7 @@ export interface CodeOutline {
   }[]
 }
 
+/** Documents written from a repository’s own sources, and kept in one draft pull request. */
 export interface DocumentationPort {
   /** Written from the repository's files as they are on a branch, the default one unless told. Changes nothing. */
   generate(query: {

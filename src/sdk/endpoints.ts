@@ -1,3 +1,4 @@
+/** One GET to one address. `error`: why it is not as it should be. */
 export interface EndpointCheck {
   readonly side: 'frontend' | 'api'
   readonly url: string
@@ -9,6 +10,7 @@ export interface EndpointCheck {
   readonly error?: string
 }
 
+/** The checks of one side as numbers. */
 export interface EndpointDigest {
   readonly side: EndpointCheck['side']
   readonly total: number
@@ -19,12 +21,14 @@ export interface EndpointDigest {
   readonly p95Ms: number | undefined
 }
 
+/** How all of it stands. */
 export interface HealthDigest {
   /** `unknown`: nothing is configured to be checked. That is not health. */
   readonly level: 'healthy' | 'degraded' | 'critical' | 'unknown'
   readonly sides: readonly EndpointDigest[]
 }
 
+/** Whether the product answers where people meet it. */
 export interface EndpointsPort {
   /**
    * One GET to each address (frontend `/`, `/index.html`; API `/health`, `/hello`): those that are given, otherwise the
@@ -34,5 +38,6 @@ export interface EndpointsPort {
     signal: AbortSignal,
     bases?: {readonly frontend?: string | undefined; readonly api?: string | undefined},
   ): Promise<readonly EndpointCheck[]>
+  /** The checks as numbers. No IO. */
   digest(checks: readonly EndpointCheck[]): HealthDigest
 }

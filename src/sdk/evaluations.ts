@@ -1,3 +1,4 @@
+/** EXCELLENT from 90 of 100 on, GOOD from 75, FAIR from 60. */
 export type Grade = 'EXCELLENT' | 'GOOD' | 'FAIR' | 'POOR'
 
 /** What became of looking at a run. */
@@ -64,6 +65,7 @@ export interface WorkPeriod {
   readonly successRate: number
 }
 
+/** A type of workflow that did less well than before: slower, worse, or both. */
 export interface Worsening {
   readonly name: string
   readonly slower: boolean
@@ -72,6 +74,7 @@ export interface Worsening {
   readonly now: WorkPeriod
 }
 
+/** Grades of runs, and what got worse. */
 export interface EvaluationsPort {
   /** Grades a run that has ended against the latest others of its type; the latest one when none is named. */
   report(run?: string): Promise<EvaluationReport>

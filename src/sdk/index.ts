@@ -18,7 +18,7 @@ export {
   type EffectSteps,
   type RunStep,
 } from './agent.ts'
-export {diagnosisAction, type Diagnosis, type DiagnosisIssue, type Fix} from './diagnosis.ts'
+export {diagnosisAction, type Diagnosis, type DiagnosisIssue, type Fix, type Specialist} from './diagnosis.ts'
 export {explanationAction} from './explanation.ts'
 export {statusAction} from './status.ts'
 export * from './pipelines.ts'
@@ -60,7 +60,7 @@ export type * from './services.ts'
 export type * from './summary.ts'
 export * from './tools.ts'
 export type * from './traces.ts'
-export type * from './triage.ts'
+export * from './triage.ts'
 export {suggestTargets, unknownTarget} from './targets.ts'
 export type * from './verification.ts'
 export type * from './workflow-runs.ts'

@@ -1,5 +1,6 @@
 import type {Actor} from './actor.ts'
 
+/** A command that was given and goes on. */
 export interface InvocationSummary {
   readonly id: string
   readonly command: string
@@ -8,6 +9,7 @@ export interface InvocationSummary {
   readonly createdAt: number
 }
 
+/** What came of stopping a command. `stopping`: it was told, and ends soon. */
 export type CancelOutcome =
   | {readonly kind: 'cancelled'}
   | {readonly kind: 'stopping'; readonly runUrl?: string | undefined}
@@ -16,6 +18,7 @@ export type CancelOutcome =
   | {readonly kind: 'not-found'}
   | {readonly kind: 'not-permitted'; readonly owner: string}
 
+/** Commands that were given: what goes on, and stopping it. */
 export interface InvocationsPort {
   /** Commands still going on, newest first: those the actor may stop. */
   open(actor: Actor): Promise<readonly InvocationSummary[]>

@@ -1,5 +1,6 @@
 import type {Actor} from './actor.ts'
 
+/** A lock that is held now. */
 export interface LockSummary {
   /** Names this very hold: another holder's has another one. */
   readonly id: string
@@ -14,6 +15,7 @@ export interface LockSummary {
   readonly line: readonly {readonly owner: string; readonly since: number}[]
 }
 
+/** What came of asking for a lock that somebody holds. */
 export type TakeOverOutcome =
   /** The holder was asked, and has until then. */
   | {readonly kind: 'asked'; readonly owner: string; readonly answerBy: number}
@@ -24,6 +26,7 @@ export type TakeOverOutcome =
 /** `over`: it was decided before, or the lock is not held any more. */
 export type TakeOverAnswer = 'done' | 'over' | 'not-yours'
 
+/** Locks as people see them, and how they change hands. */
 export interface LocksPort {
   /** What is held right now, in order of names. */
   held(): Promise<readonly LockSummary[]>
@@ -40,6 +43,7 @@ export interface LocksPort {
   }): Promise<TakeOverOutcome>
   /** The Discord id of the holder whose answer to this ask is awaited; undefined once there is one. */
   asked(id: string): Promise<string | undefined>
+  /** What the holder, or an admin, says to the ask. */
   answer(request: {
     readonly id: string
     readonly actor: Actor

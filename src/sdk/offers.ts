@@ -3,6 +3,7 @@ import type {Reply} from './reply.ts'
 /** How a message stands once its offer is over; its lines stay unless there are others, its buttons go. */
 export type AfterOffer = Pick<Reply, 'state' | 'title' | 'lines'>
 
+/** A button to be pressed once, and what its message says when it was pressed, or was not in time. */
 export interface NewOffer {
   /** The command's correlation id. Its message shows the button: action `confirm` or `undo`, this id as its subject. */
   readonly id: string

@@ -3,7 +3,7 @@ import {link, plain} from '../kernel/markdown.ts'
 import {formatDuration} from '../kernel/time.ts'
 import type {ActionContext, RunStep} from './agent.ts'
 import type {TargetSummary} from './deployments.ts'
-import type {Diagnosis, DiagnosisIssue, Fix} from './diagnosis.ts'
+import type {Diagnosis, DiagnosisIssue, Fix, Specialist} from './diagnosis.ts'
 import type {Reply} from './reply.ts'
 
 /** A run of a GitHub workflow, by what it takes to find it again. */
@@ -26,6 +26,7 @@ export interface DispatchRequest {
   readonly signal: AbortSignal
 }
 
+/** How a job of a run stands. */
 export interface JobReport {
   readonly name: string
   readonly status: string
@@ -43,6 +44,7 @@ export interface RunReport {
   readonly jobs: readonly JobReport[]
 }
 
+/** What a run’s tests came to. */
 export interface TestCounts {
   readonly passed: number
   readonly failed: number
@@ -113,6 +115,12 @@ export interface PipelinesPort {
   history(target: ShippingTarget, signal: AbortSignal): Promise<readonly PastRun[]>
   /** The newest success that shipped another commit than this one. */
   lastGood(history: readonly PastRun[], not: string | undefined): PastRun | undefined
+  /** The commit that a branch or tag stands for now. */
+  commitAt(query: {
+    readonly repository: string
+    readonly ref: string
+    readonly signal: AbortSignal
+  }): Promise<string>
   /** A branch whose newest commit this is, the preferred one if it can be, or our tag for it. */
   refAt(query: {
     readonly repository: string
@@ -147,7 +155,7 @@ export interface PipelinesPort {
   tests(run: StartedRun, signal: AbortSignal): Promise<TestCounts | undefined>
   /** What the role can tell about the issues of a target by rules, leaving out fixes that were tried. */
   diagnose(question: {
-    readonly role: 'code-review' | 'cicd' | 'infrastructure'
+    readonly role: Specialist
     readonly target: ShippingTarget
     readonly issues: readonly DiagnosisIssue[]
     readonly tried: readonly Fix[]
@@ -167,14 +175,7 @@ export interface PipelinesPort {
  * dispatch's alone, so that a second one of the same command or run is never taken for it.
  */
 export function startOnce(
-  what: {
-    readonly repository: string
-    readonly workflow: string
-    readonly ref: string
-    readonly inputs?: Readonly<Record<string, string>>
-    readonly target?: string
-    readonly sha?: string
-  },
+  what: Pick<DispatchRequest, 'repository' | 'workflow' | 'ref' | 'inputs' | 'target' | 'sha'>,
   {services: {pipelines}, effect, signal, correlationId, step, actor}: ActionContext,
 ): Promise<StartedRun> {
   const request = (id: string) => ({
@@ -218,6 +219,7 @@ export function showJobs(
   }
 }
 
+/** What people are told of a run that ended. */
 export function endedReply(title: string, {conclusion, jobs, url}: RunReport): Reply {
   return {
     state: conclusion === 'success' ? 'success' : conclusion === 'failure' ? 'failure' : 'other',

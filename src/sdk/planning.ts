@@ -1,3 +1,5 @@
+import type {Environment} from '../kernel/environment.ts'
+import type {RiskLevel} from '../kernel/risk-level.ts'
 import type {Actor} from './actor.ts'
 import type {Reply} from './reply.ts'
 
@@ -29,11 +31,12 @@ export interface DraftedWorkflow {
   /** What a person should know before starting it, in whole sentences: that the model's answer was of no use, say. */
   readonly notes: readonly string[]
   readonly risk: {
-    readonly level: 'low' | 'medium' | 'high' | 'critical'
+    readonly level: RiskLevel
     readonly reasons: readonly string[]
   }
 }
 
+/** A workflow made of somebody’s words, kept until they decide about it. */
 export interface Draft extends DraftedWorkflow {
   readonly id: string
   /** Without secrets. */
@@ -52,6 +55,7 @@ export interface Draft extends DraftedWorkflow {
 /** A fact that a question asks for; with its answer behind it, the description can be proposed again. */
 export type MissingFact = 'pr_number' | 'target' | 'repository' | 'path' | 'variable' | 'task'
 
+/** What became of a description. */
 export type Planned =
   | {readonly kind: 'planned'; readonly plan: DraftedWorkflow}
   /** It takes an answer first; what could be answered is in the question. */
@@ -59,11 +63,13 @@ export type Planned =
   /** It is not done here, and why: a guardrail, or nobody who could do it. Whole sentences. */
   | {readonly kind: 'refused'; readonly reasons: readonly string[]}
 
+/** The same, where a draft was kept of it. */
 export type Proposed =
   /** `reply` shows it as a graph with Start, Edit and Cancel, for the message that answers the person. */
   | {readonly kind: 'drafted'; readonly draft: Draft; readonly reply: Reply}
   | Exclude<Planned, {readonly kind: 'planned'}>
 
+/** A description, and what is known around it. */
 export interface PlanningRequest {
   /** What the person wants, in their own words: the only text that decides what is done. */
   readonly description: string
@@ -78,7 +84,7 @@ export interface PlanningRequest {
         readonly pr_number?: number | undefined
         readonly repo_url?: string | undefined
         readonly target?: string | undefined
-        readonly environment?: 'development' | 'staging' | 'production' | undefined
+        readonly environment?: Environment | undefined
         readonly ref?: string | undefined
         readonly path?: string | undefined
       }
@@ -102,15 +108,19 @@ export interface DraftOrder {
 export interface PlanningPort {
   /** What the description comes to; keeps nothing. */
   plan(request: PlanningRequest): Promise<Planned>
-  /** The same, kept for whoever asks to start it, once for a correlation id. The message of that id loses its buttons
-   * once the draft is decided about. */
+  /**
+   * The same, kept for whoever asks to start it, once for a correlation id. The message of that id loses its buttons
+   * once the draft is decided about.
+   */
   propose(
     request: PlanningRequest & {readonly correlationId: string; readonly actor: Actor},
   ): Promise<Proposed>
   /** Starts its run. Where the order is a command, the run carries that on and ends it. */
   start(order: DraftOrder): Promise<Draft>
+  /** Lets go of it: it can’t be started any more. */
   cancel(order: DraftOrder): Promise<Draft>
   /** Another draft in its place. The old one stays as it is where the answer is none. */
   edit(order: DraftOrder & {readonly description: string; readonly signal: AbortSignal}): Promise<Proposed>
+  /** Whoever it belongs to. Undefined: there is none of that id. */
   find(id: string): Promise<Draft | undefined>
 }

@@ -44,7 +44,9 @@ export interface PlansPort {
   }): Promise<PlanSummary & {readonly joined: boolean}>
   /** Whether there is a plan of that id. */
   knows(plan: string): Promise<boolean>
+  /** Begins the day’s work: from here on the plan counts what is done. */
   approve(order: PlanOrder): Promise<PlanSummary>
+  /** Gives it up. */
   cancel(order: PlanOrder): Promise<PlanSummary>
   /** Ends it with what was done until now. */
   finish(order: PlanOrder): Promise<PlanSummary>

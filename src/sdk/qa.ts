@@ -6,6 +6,7 @@ export interface QaEvidence {
   readonly url?: string
 }
 
+/** One rule, and what it found. */
 export interface QaCheck {
   readonly id: string
   /** What holds where it passes, as a sentence without its end. */
@@ -21,6 +22,7 @@ export interface QaCheck {
   readonly evidence: readonly QaEvidence[]
 }
 
+/** What all rules found of a pull request. */
 export interface QaReport {
   /** `owner/name`. */
   readonly repository: string

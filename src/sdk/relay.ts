@@ -16,6 +16,7 @@ export interface RelayMessage {
   readonly quiet: boolean
 }
 
+/** Messages that administrators have us post. */
 export interface RelayPort {
   /** Where messages may be posted. */
   places(): readonly {readonly id: string; readonly name: string}[]
@@ -26,6 +27,7 @@ export interface RelayPort {
   send(message: RelayMessage): Promise<Reply>
 }
 
+/** The text of such a message, as long as Discord takes one. */
 export const relayText = z.string().trim().min(1).max(2000)
 
 /** The places that may be posted to, by name or id. */

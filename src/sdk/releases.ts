@@ -2,6 +2,7 @@ import type {Actor} from './actor.ts'
 import type {TargetSummary} from './deployments.ts'
 import type {Reply} from './reply.ts'
 
+/** Whether a release can still be decided. */
 export type ReleaseStanding =
   /** It may be decided; `backTo` is the commit that a rollback ships, where there is one. */
   | {readonly kind: 'deciding'; readonly title: string; readonly backTo: string | undefined}

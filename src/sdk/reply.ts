@@ -31,6 +31,7 @@ export const REPLY_STATES = {
   moved: {glyph: '➡️', colour: 0x95a5a6},
 } as const satisfies Record<string, {glyph: string; colour: number}>
 
+/** One of `REPLY_STATES`. */
 export type ReplyState = keyof typeof REPLY_STATES
 
 /** A button. `action` names an entry of the bot, `subject` the record it is about; a link carries only its address. */

@@ -1,3 +1,4 @@
+/** What a rule has against a place in the code. */
 export type Finding = {
   /** `critical` findings block. */
   readonly severity: 'critical' | 'warning' | 'note'
@@ -9,6 +10,7 @@ export type Finding = {
   readonly message: string
 }
 
+/** What the rules say of a pull request. */
 export interface PullRequestReview {
   readonly repository: string
   readonly number: number
@@ -40,6 +42,7 @@ export interface CodeAnalysis {
   readonly total: number
 }
 
+/** Code judged by rules. */
 export interface ReviewsPort {
   /**
    * Judges the files at a ref by those rules that need no change to look at: all of them, or those under a path.

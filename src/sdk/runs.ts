@@ -9,6 +9,7 @@ export interface WorkflowSummary {
   readonly usage: string
 }
 
+/** A run in a list. */
 export interface RunSummary {
   readonly id: string
   readonly workflow: string
@@ -34,6 +35,7 @@ export interface RunOrder {
  * does not stand as they need it to.
  */
 export interface RunsPort {
+  /** Those that can be started by name. */
   workflows(): readonly WorkflowSummary[]
   /** All that is wrong with starting this workflow with this input, JSON or `name=value` pairs. */
   problems(workflow: string, input: string): readonly string[]
@@ -46,8 +48,11 @@ export interface RunsPort {
   }): Promise<void>
   /** Lets a failed or cancelled run go on, from a step or from all that did not succeed; it carries the command on. */
   retry(order: RunOrder & {readonly step?: string | undefined}): Promise<void>
+  /** Lets nothing new begin; what is under way ends. */
   pause(order: RunOrder): Promise<void>
+  /** Lets a paused run go on. */
   resume(order: RunOrder): Promise<void>
+  /** Stops it, and undoes what its steps say how to undo. */
   cancel(order: RunOrder): Promise<void>
   /**
    * Votes on the gate that the run waits at, and answers what came of it: `approved`, `rejected`, or how many it still

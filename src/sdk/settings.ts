@@ -3,6 +3,7 @@ import type {Actor} from './actor.ts'
 /** `frontend`: the variable FRONTEND_BASE_URL. `api-base`: the secret VITE_API_BASE. */
 export type SettingId = 'frontend' | 'api-base'
 
+/** A new value for a setting of a target’s repository. */
 export interface SettingRequest {
   readonly actor: Actor
   readonly setting: SettingId
@@ -29,6 +30,7 @@ export type SettingView = {
   readonly exists: boolean
 }
 
+/** What came of writing it. */
 export type SettingWritten = SettingView & {
   /** `unknown`: GitHub's answer was lost, and looking did not tell. */
   readonly outcome: 'set' | 'unchanged' | 'unknown'
@@ -36,6 +38,7 @@ export type SettingWritten = SettingView & {
   readonly undoable: boolean
 }
 
+/** What came of putting back what it was. */
 export type SettingUndone = {
   readonly name: string
   readonly repository: string

@@ -13,6 +13,7 @@ export interface SummaryDraft {
   readonly omitted: readonly OmittedSection[]
 }
 
+/** The summary file that a repository keeps, changed through pull requests only. */
 export interface SummaryPort {
   /**
    * Writes a dated section from what GitHub says now; what can't be read is left out, and said. Changes nothing.

@@ -18,6 +18,7 @@ export interface Tool {
   readonly reads: boolean
 }
 
+/** A tool that an agent is shown for a task. */
 export interface ShownTool extends Tool {
   /** `critical`: its agents can't do without. `high`: given to the agent by name. */
   readonly priority: 'critical' | 'high' | 'medium' | 'low'
@@ -25,6 +26,7 @@ export interface ShownTool extends Tool {
   readonly rationale: string
 }
 
+/** What showing only some of the tools comes to. */
 export interface ToolStats {
   readonly tools: {readonly shown: number; readonly total: number}
   readonly servers: {readonly shown: number; readonly total: number}
@@ -37,6 +39,7 @@ export interface ToolStats {
   readonly saved: number
 }
 
+/** The tools for a task. */
 export interface ToolChoice {
   readonly strategy: ToolStrategy
   /** The most important first. */
@@ -101,6 +104,7 @@ export interface ToolsPort {
     readonly readsOnly?: boolean
     readonly signal?: AbortSignal | undefined
   }): Promise<ToolAnswer>
+  /** The one in force now. */
   strategy(): Promise<StrategyInForce>
   /** For all processes, from now on. */
   switchTo(change: {

@@ -10,6 +10,7 @@ export interface TraceStep {
   readonly detail?: string
 }
 
+/** What a command did, step by step. */
 export interface Trace {
   /** The correlation id. */
   readonly id: string
@@ -25,6 +26,7 @@ export interface Trace {
   readonly runUrl: string | undefined
 }
 
+/** A command in a list. */
 export interface TracedCommand {
   readonly id: string
   readonly command: string

@@ -14,6 +14,7 @@ export interface ProposedFix {
   readonly test: string
 }
 
+/** One thing that went wrong in a run, and where. */
 export interface TriagedFailure {
   readonly kind: string
   /** The kind in words: `a test fails`. */
@@ -34,6 +35,7 @@ export interface TriagedFailure {
   readonly job: {readonly name: string; readonly step: string | undefined; readonly url: string}
 }
 
+/** Why the runs of a pull request, or one run, fail. */
 export interface TriageReport {
   /** `owner/name`. */
   readonly repository: string
@@ -45,7 +47,7 @@ export interface TriageReport {
   readonly sha: string
   /** `pending`: nothing has failed, and something still runs. `none`: no workflow ran for it. */
   readonly verdict: 'failing' | 'passing' | 'pending' | 'none'
-  /** Those that failed. */
+  /** Those that failed, or were cancelled. */
   readonly runs: readonly {readonly url: string; readonly workflow: string; readonly conclusion: string}[]
   /** What explains the others first. */
   readonly failures: readonly TriagedFailure[]
@@ -62,11 +64,17 @@ export interface TriageReport {
     | {readonly kind: 'failed'; readonly reason: string}
 }
 
+/** Nothing in it failed: somebody, or something newer, stopped it. */
+export function wasCancelled({runs, failures}: Pick<TriageReport, 'runs' | 'failures'>): boolean {
+  return failures.length === 0 && runs.length > 0 && runs.every(({conclusion}) => conclusion === 'cancelled')
+}
+
 /** `reason` is a whole sentence. */
 export type DraftedFix =
   | {readonly kind: 'drafted'; readonly number: number; readonly url: string}
   | {readonly kind: 'nothing'; readonly reason: string}
 
+/** What the rules make of an issue. */
 export type IssueVerdict = {
   readonly number: number
   readonly url: string
@@ -91,6 +99,7 @@ export type IssueVerdict = {
     | undefined
 }
 
+/** What the rules make of a repository’s open issues. */
 export type IssuesTriage = {
   readonly repository: string
   /** Open issues there are, as far as they were read. */

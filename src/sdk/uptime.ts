@@ -30,6 +30,7 @@ export interface ServiceHistory {
   readonly change: number | undefined
 }
 
+/** Whether the services are up, now and before. */
 export interface UptimePort {
   /** Looks at everything there is, now; in the order of their names in the configuration. */
   check(signal: AbortSignal): Promise<readonly UptimeCheck[]>

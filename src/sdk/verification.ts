@@ -3,13 +3,14 @@ import type {Reply} from './reply.ts'
 
 /** Which deploy is meant: a run by its address or its number, or the newest of the target's workflow on its ref. */
 export interface DeployQuestion {
-  /** `client` when left out, or the target of the repository that the address names. */
+  /** `client` when left out, or the one target that the run of the address ships. */
   readonly target?: string | undefined
   readonly runUrl?: string | undefined
   readonly runId?: string | undefined
   readonly signal: AbortSignal
 }
 
+/** Whether a deploy did what it was to do. */
 export interface DeployVerdict {
   /** `partial`: nothing is known to be wrong, but not all could be looked at, or it has not ended yet. */
   readonly verdict: 'ok' | 'failed' | 'partial'
@@ -21,12 +22,14 @@ export interface DeployVerdict {
 /** Whether a deploy did what it was to do: its run, and what its addresses answer. Changes nothing. */
 export interface VerificationPort {
   /**
-   * @throws INVALID_INPUT for an address that is no run's and for an unknown target, NOT_PERMITTED for a repository that
-   * configuration does not name, and as `PipelinesPort` for what GitHub says.
+   * @throws INVALID_INPUT for an address that is no run's or one of another repository than the target's, and for an
+   * unknown target, NOT_PERMITTED for a repository that configuration does not name, and as `PipelinesPort` for what
+   * GitHub says.
    */
   verify(question: DeployQuestion): Promise<DeployVerdict>
 }
 
+/** A diagnosis that a person asks for, and the addresses it is about. */
 export interface DiagnosisRequest {
   readonly correlationId: string
   readonly actor: Actor

@@ -1,3 +1,4 @@
+/** A run of a GitHub workflow in a list. */
 export interface WorkflowRunSummary {
   readonly id: string
   readonly url: string
@@ -19,6 +20,7 @@ export interface WorkflowDigest {
   readonly latest: WorkflowRunSummary | undefined
 }
 
+/** Recent runs of the GitHub workflows that people ask about. */
 export interface WorkflowRunsPort {
   /** The workflows people ask about: each configured target's, once, with its display label. */
   workflows(): readonly {

@@ -180,8 +180,11 @@ export const workflowSchema = z
 /** Steps as an action answers them to `generate`. */
 export const generatedSchema = z.strictObject({steps: z.array(step).max(WORKFLOW_LIMITS.generated)})
 
+/** A workflow as it is written, valid by itself; whether its agents and actions exist is checked when it is compiled. */
 export type WorkflowDefinition = z.output<typeof workflowSchema>
+/** One step of it, of whichever kind. */
 export type StepDefinition = WorkflowDefinition['steps'][number]
+/** What a run takes under one name. */
 export type InputDeclaration = z.output<typeof inputDeclaration>
 
 /** Declares a workflow in code, in the vocabulary of the files in workflows/. Checked when it is compiled. */

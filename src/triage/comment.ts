@@ -2,7 +2,7 @@ import type {RepositoryHost} from '../integrations/github/repository-host.ts'
 import {valueOf} from '../integrations/github/look.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {code, plain} from '../kernel/markdown.ts'
-import type {TriagedFailure, TriageReport} from '../sdk/index.ts'
+import {wasCancelled, type TriagedFailure, type TriageReport} from '../sdk/index.ts'
 
 /** Comments with our mark that may be somebody else’s: who copies it can’t make us try for ever. */
 const MOST_TRIED = 5
@@ -90,9 +90,10 @@ export function commentText(report: TriageReport): string {
   ].join('\n')
 }
 
-function unexplained({unread, runs}: TriageReport): string {
+function unexplained(report: TriageReport): string {
+  const {unread, runs} = report
   return [
-    '### 🔴 It fails, and the logs do not say why in a form that we know',
+    `### ${wasCancelled(report) ? '⚪ It was cancelled' : '🔴 It fails'}, and the logs do not say why in a form that we know`,
     '',
     ...unread.map(({job, why}) => `- ${code(job, 60)}: ${foreign(why, 100)}`),
     ...runs.map(

@@ -6,6 +6,8 @@ import {standingOf, type RunFacts, type StepKind} from './run-facts.ts'
 export interface DeployFacts {
   readonly target: string
   readonly run: RunFacts
+  /** Where the run is of another workflow than the one that ships the target: both files. */
+  readonly otherWorkflow?: {readonly ran: string; readonly ships: string}
   /** Undefined: nobody configured where it is. */
   readonly frontend: SiteFacts | undefined
   readonly api: SiteFacts | undefined
@@ -29,6 +31,7 @@ export function composeVerification(facts: DeployFacts): DeployVerdict {
   const {run, target} = facts
   const troubles = [
     ...runTroubles(run),
+    ...workflowTroubles(facts),
     ...apiTroubles(facts.api),
     ...frontendTroubles(facts.frontend),
     ...cdnTroubles(run),
@@ -41,6 +44,7 @@ export function composeVerification(facts: DeployFacts): DeployVerdict {
   // Said in the order in which things depend on each other; fixed in the order of what is checked first.
   const first = [
     ...runTroubles(run),
+    ...workflowTroubles(facts),
     ...cdnTroubles(run),
     ...frontendTroubles(facts.frontend),
     ...apiTroubles(facts.api),
@@ -53,7 +57,7 @@ export function composeVerification(facts: DeployFacts): DeployVerdict {
     title: ellipsis(`${plain(target, 30)} · ${reason ? reason.what : 'verified'}`, 80),
     lines: [
       ...(verdict === 'ok' ? [summary(facts)] : []),
-      `${mark(runTroubles(run), cdnTroubles(run))} Actions: ${plain(run.conclusion ?? run.status, 30)} · ${durations(run)}`,
+      `${mark(runTroubles(run), workflowTroubles(facts), cdnTroubles(run))} Actions: ${plain(run.conclusion ?? run.status, 30)} · ${durations(run)}`,
       frontendLine(facts.frontend),
       apiLine(facts.api),
       ...[...fixes].map(fix => `🔧 ${fix}`),
@@ -94,6 +98,19 @@ function runTroubles(run: RunFacts): readonly Trouble[] {
         failed === undefined
           ? `look at why ${link('the run', run.url)} ended that way`
           : `look at ${failed.step === undefined ? `job ${code(failed.job, 60)}` : `step ${code(failed.step, 60)}`} in ${link('its log', failed.url === '' ? run.url : failed.url)}`,
+    },
+  ]
+}
+
+/** A run that went well says nothing about a target that it does not ship. */
+function workflowTroubles({otherWorkflow}: DeployFacts): readonly Trouble[] {
+  if (!otherWorkflow) return []
+  const {ran, ships} = otherWorkflow
+  return [
+    {
+      weight: 'unsure',
+      what: `the run is of ${plain(ran, 40)}`,
+      fix: `name a run of ${code(ships, 60)}, which ships it, or another ${code('target')}`,
     },
   ]
 }

@@ -1,4 +1,4 @@
-import type {CodeHost, RunDetail} from '../integrations/github/code-host.ts'
+import {workflowFileOf, type CodeHost, type RunDetail} from '../integrations/github/code-host.ts'
 import {valueOf} from '../integrations/github/look.ts'
 import type {Clock} from '../kernel/clock.ts'
 import {AppError} from '../kernel/errors.ts'
@@ -53,7 +53,7 @@ export function createVerification({
     throw new AppError('INVALID_INPUT', `There is no target ${name}; there is ${known}.`)
   }
 
-  /** The run that an address names, and the target that it is verified as. */
+  /** The run that an address names, and the target that it is to be verified as, where that is said. */
   function addressed(runUrl: string, name: string | undefined) {
     const named = runNamed(runUrl)
     if (!named)
@@ -67,8 +67,20 @@ export function createVerification({
         'NOT_PERMITTED',
         `${named.repository} is not one of our repositories: ${repositories.join(', ') || 'none is configured'}. An operator can add a target for it.`,
       )
-    const target = name === undefined ? targets.find(one => one.repository === repository) : targetNamed(name)
+    const target = name === undefined ? undefined : targetNamed(name)
+    if (target && target.repository.toLowerCase() !== repository.toLowerCase())
+      throw new AppError(
+        'INVALID_INPUT',
+        `${target.name} is shipped from ${target.repository}, and the run is of ${repository}.`,
+      )
     return {repository, id: named.id, target}
+  }
+
+  /** The one target that such a run ships; undefined where it may be any of several. */
+  function targetOf(repository: string, workflow: string): VerifiedTarget | undefined {
+    const own = targets.filter(one => one.repository === repository)
+    const [target, ...others] = own.length === 1 ? own : own.filter(one => one.workflow === workflow)
+    return others.length === 0 ? target : undefined
   }
 
   async function newestOf(target: VerifiedTarget, signal: AbortSignal): Promise<string | undefined> {
@@ -103,27 +115,32 @@ export function createVerification({
 
   return {
     async verify(question) {
-      const {repository, id, target} = await subjectOf(question)
-      const name = target?.name ?? repository
+      const {repository, id, target: said} = await subjectOf(question)
       if (id === undefined)
         return {
           verdict: 'failed',
           run: null,
           reply: {
             state: 'error',
-            title: `${plain(name, 40)} · nothing to verify`,
+            title: `${plain(said?.name ?? repository, 40)} · nothing to verify`,
             lines: [
-              `${code(target?.workflow ?? '')} has not run on ${code(target?.ref ?? '')} of ${plain(repository, 100)} yet`,
+              `${code(said?.workflow ?? '')} has not run on ${code(said?.ref ?? '')} of ${plain(repository, 100)} yet`,
               'deploy first, or name a run with `run_url`',
             ],
           },
         }
-      const [run, looked] = await Promise.all([
-        detailOf(repository, id),
-        sites(basesOf(target, bases), question.signal),
-      ])
+      const run = await detailOf(repository, id)
+      const ran = workflowFileOf(run)
+      const target = said ?? targetOf(repository, ran)
+      const looked = await sites(basesOf(target, bases), question.signal)
       question.signal.throwIfAborted()
-      return composeVerification({target: name, run: runFacts(run), ...looked})
+      const isOther = target !== undefined && ran !== '' && ran !== target.workflow
+      return composeVerification({
+        target: target?.name ?? repository,
+        run: runFacts(run),
+        ...(isOther ? {otherWorkflow: {ran, ships: target.workflow}} : {}),
+        ...looked,
+      })
     },
   }
 }

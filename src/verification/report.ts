@@ -1,6 +1,6 @@
 import {z} from 'zod'
 
-export const CHECKS = ['oidc', 's3_read', 'cloudfront', 'api_health', 'api_hello'] as const
+const CHECKS = ['oidc', 's3_read', 'cloudfront', 'api_health', 'api_hello'] as const
 export type CheckName = (typeof CHECKS)[number]
 
 /** `untold`: the report does not speak of it. */

@@ -9,8 +9,7 @@ export interface StepFact {
   readonly conclusion: string | null
 }
 
-export const STEP_KINDS = ['build', 'upload', 'invalidation'] as const
-export type StepKind = (typeof STEP_KINDS)[number]
+export type StepKind = 'build' | 'upload' | 'invalidation'
 
 /** `unknown`: nothing is known of the run's steps. `missing`: there is no such step. */
 export type StepStanding = 'ok' | 'failed' | 'skipped' | 'running' | 'missing' | 'unknown'

@@ -5,7 +5,7 @@ import type {Guard} from '../access/guard.ts'
 import type {People} from '../access/people.ts'
 import type {Approvals} from '../approvals/approvals.ts'
 import {keptOut, takesPassingChecks, type Evidence} from '../approvals/operations.ts'
-import {failingIn, type Releases} from '../approvals/releases.ts'
+import {failingIn, type ReleaseQuery, type Releases} from '../approvals/releases.ts'
 import type {
   ApprovalAction,
   ApprovalRequest,
@@ -20,9 +20,9 @@ import {assess} from '../approvals/risk.ts'
 import {valueInTime} from '../integrations/github/look.ts'
 import type {RepositoryHost} from '../integrations/github/repository-host.ts'
 import type {Clock} from '../kernel/clock.ts'
+import {ENVIRONMENTS, type Environment} from '../kernel/environment.ts'
 import {AppError, toError} from '../kernel/errors.ts'
 import {canonicalJson, type Json} from '../kernel/json.ts'
-import type {Environment} from '../platform/config/config.ts'
 import type {Logger} from '../platform/logger.ts'
 import {transaction} from '../platform/postgres.ts'
 import {approvalSignal} from './derive.ts'
@@ -78,6 +78,12 @@ export interface GatesOptions {
   readonly log: Pick<Logger, 'info'>
 }
 
+/** What is to be shipped; `ref` where it is bound as what that holds. */
+interface Commit {
+  readonly sha: string
+  readonly ref?: string
+}
+
 interface Verdict {
   readonly approved: boolean
   readonly by: string
@@ -129,15 +135,30 @@ export function createGates(options: GatesOptions) {
     return `${repository}#${number}@${pull.headSha}`
   }
 
+  async function releaseAt({repository, workflow, ref}: ReleaseQuery & {readonly ref: string}) {
+    return valueInTime(() => hosts().releases.at({repository, workflow, ref}), '', clock)
+  }
+
   async function workflowAt(repository: string, workflow: string, sha: string): Promise<string> {
-    const release = await valueInTime(() => hosts().releases.at({repository, workflow, ref: sha}), '', clock)
-    return `${workflow}@${release.workflowSha}`
+    return `${workflow}@${(await releaseAt({repository, workflow, ref: sha})).workflowSha}`
+  }
+
+  /** The commit that it names, or else what the branch or tag that it names holds by now. */
+  async function commitOf(asked: Question): Promise<Commit | undefined> {
+    const {sha, ref} = asked.details
+    if (typeof sha === 'string') return {sha}
+    const target = targetIn(asked)
+    return target && typeof ref === 'string' ? {sha: (await releaseAt({...target, ref})).sha, ref} : undefined
   }
 
   /** What the gate is about, as it is now. */
-  async function boundOf({run, path}: GateSubject, asked: Question): Promise<Bound> {
+  async function boundOf(
+    {run, path}: GateSubject,
+    asked: Question,
+    commit: Commit | undefined,
+  ): Promise<Bound> {
     const {operation, environment, details} = asked
-    const {pr_number: number, repo_url: address, sha} = details
+    const {pr_number: number, repo_url: address, target: named} = details
     const target = targetIn(asked)
     return {
       run,
@@ -145,13 +166,13 @@ export function createGates(options: GatesOptions) {
       operation,
       environment,
       ...evidenceIn(asked),
-      ...(target ? {target: target.name} : {}),
-      ...(typeof sha === 'string' ? {sha} : {}),
+      ...(typeof named === 'string' ? {target: named} : {}),
+      ...commit,
       ...(typeof number === 'number' && typeof address === 'string'
         ? {'pull request': await pullAt(options.repositoryOf(address), number)}
         : {}),
-      ...(target && typeof sha === 'string'
-        ? {workflow: await workflowAt(target.repository, target.workflow, sha)}
+      ...(target && commit
+        ? {workflow: await workflowAt(target.repository, target.workflow, commit.sha)}
         : {}),
       request: createHash('sha256').update(canonicalJson(asked)).digest('hex').slice(0, 16),
     }
@@ -159,10 +180,13 @@ export function createGates(options: GatesOptions) {
 
   /** The same, of a gate that was asked: what may have moved is read again. */
   async function boundNow({bound, action: {repository}}: ApprovalRequest): Promise<Bound> {
+    const {ref} = bound
     const [, pullRepository, number] = /^(.+)#(\d+)@/.exec(bound['pull request'] ?? '') ?? []
     const [, workflow] = /^(.+)@/.exec(bound['workflow'] ?? '') ?? []
+    const held = ref !== undefined && repository !== undefined && workflow !== undefined
     return {
       ...bound,
+      ...(held ? {sha: (await releaseAt({repository, workflow, ref})).sha} : {}),
       ...(pullRepository === undefined ? {} : {'pull request': await pullAt(pullRepository, Number(number))}),
       ...(workflow === undefined || repository === undefined
         ? {}
@@ -198,10 +222,11 @@ export function createGates(options: GatesOptions) {
   }
 
   async function newRequest(subject: GateSubject, asked: Question): Promise<NewApproval> {
-    const {title, operation, environment, resource, details} = asked
+    const {title, operation, environment, resource} = asked
     const what = {operation, environment, ...(resource === undefined ? {} : {resource})}
-    const bound = await boundOf(subject, asked)
-    const sha = typeof details['sha'] === 'string' ? details['sha'] : undefined
+    const commit = await commitOf(asked)
+    const bound = await boundOf(subject, asked, commit)
+    const sha = commit?.sha
     if (sha !== undefined && bound['pull request']?.endsWith(`@${sha}`) === false)
       throw new AppError('CONFLICT', `The pull request moved on from ${sha.slice(0, 7)}. Run it again.`)
     const target = targetIn(asked)
@@ -259,7 +284,7 @@ export function createGates(options: GatesOptions) {
     const request = await approvals.findBySubject(gate)
     if (request?.status === 'pending')
       await transaction(pool, db =>
-        approvals.cancel(db, request.id, {by: 'Signalbox', note: 'The run does not wait for it any more.'}),
+        approvals.cancel(db, request.id, {by: 'signalbox', note: 'The run does not wait for it any more.'}),
       )
   }
 
@@ -304,8 +329,11 @@ export function createGates(options: GatesOptions) {
     }
   }
 
-  /** Brings a run the verdict about its gate, once there is one. */
+  /** Brings a run that waits at a gate the verdict about it, once there is one. */
   async function decided(gate: GateSubject, request: ApprovalRequest): Promise<void> {
+    // Nothing begins by it any more: its record must not say so.
+    const unused = request.status === 'approved' && request.usedAt === undefined
+    if (unused && !(await isAwaited(gate))) return
     const verdict = await verdictOf(request)
     if (verdict) await tell(gate, request.id, verdict)
   }
@@ -354,5 +382,5 @@ function textOf<K extends Evidence>(key: K, given: Json | undefined): Partial<Re
 
 /** One that nobody knows is taken for production. */
 function environmentOf(text: string): Environment {
-  return text === 'development' || text === 'staging' ? text : 'production'
+  return ENVIRONMENTS.find(name => name === text) ?? 'production'
 }

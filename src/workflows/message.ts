@@ -23,6 +23,7 @@ const STAGES_SHOWN = 10
 /** More steps side by side are counted instead of named. */
 const ABREAST = 4
 const INSIDE_SHOWN = 8
+const RETRIES_SHOWN = 3
 
 const GLYPHS: Readonly<Record<ShownStep['status'], string>> = {
   pending: '⚪',
@@ -49,6 +50,7 @@ export function describe(run: ShownRun, telling: Telling): Reply {
       `run ${code(run.id)} · started ${timestamp(Date.parse(run.started_at))}`,
       ...graph(run),
       ...gateLine(run),
+      ...retryLines(run, telling.redact),
       ...causeLine(run, telling.redact),
       ...(undone.length === 0 ? [] : [`undone: ${undone.slice(0, INSIDE_SHOWN).join(', ')}`]),
     ],
@@ -112,6 +114,18 @@ function askedLine(asked: Asked | undefined): string[] {
 function gateLine({id, waiting_for: waiting}: ShownRun): string[] {
   if (waiting?.kind !== 'approval') return []
   return [`answer with ${code(`/workflow action:approve run:${id}`)} or ${code('action:reject')}`]
+}
+
+/** What stands in the way of steps that will be tried again. */
+function retryLines({status, steps = []}: ShownRun, redact: (text: string) => string): string[] {
+  if (isOver(status)) return []
+  return withoutInside(steps)
+    .filter(({retry_at: at, error}) => at !== undefined && error !== null)
+    .slice(0, RETRIES_SHOWN)
+    .map(
+      ({id, error, retry_at: at = ''}) =>
+        `step ${code(id, 80)}: ${plain(redact(error?.message ?? ''), 200)} · next try ${timestamp(Date.parse(at))}`,
+    )
 }
 
 function causeLine({error, steps = []}: ShownRun, redact: (text: string) => string): string[] {

@@ -13,6 +13,7 @@ import type {RunRow} from './run-store.ts'
 import {showRow, showRun, type ShownRun} from './shown.ts'
 import type {WorkflowStore} from './store.ts'
 
+/** What a run is to be started with. */
 export interface StartRequest {
   /** By name, or a definition given along. */
   readonly workflow: string | Definition
@@ -24,6 +25,7 @@ export interface StartRequest {
   readonly metadata?: Readonly<Record<string, Json>> | undefined
 }
 
+/** A run that was created; it may already be under way. */
 export interface Started {
   readonly id: string
   readonly workflow: string
@@ -41,6 +43,7 @@ export interface Order {
   readonly id?: string | undefined
 }
 
+/** What happened in a run, as it is told outside. */
 export interface RunEvent {
   /** Of the commit; several events can have the same. */
   readonly seq: number

@@ -45,6 +45,8 @@ export interface ShownStep {
   readonly error: Fault | null
   readonly started_at: string | null
   readonly ended_at: string | null
+  /** When it is tried again; absent unless it waits for that. */
+  readonly retry_at?: string
 }
 
 /** Without its steps. */
@@ -99,6 +101,9 @@ function stepsOf(run: Run, plan: Plan | undefined): readonly ShownStep[] {
         error: state?.error ?? null,
         started_at: state?.startedAt === undefined ? null : isoTime(state.startedAt),
         ended_at: state?.endedAt === undefined ? null : isoTime(state.endedAt),
+        ...(state?.awaits?.kind === 'retry' && state.wakeAt !== undefined
+          ? {retry_at: isoTime(state.wakeAt)}
+          : {}),
       }
     })
 }

@@ -4,7 +4,8 @@ import {stopwatch} from '../locks/lease.ts'
 import type {Locks} from '../locks/service.ts'
 import type {Logger} from '../platform/logger.ts'
 
-export interface StepLock {
+/** A lock that an attempt of a step wants, or has. */
+export interface StepClaim {
   readonly run: string
   readonly path: string
   readonly resource: string
@@ -15,9 +16,9 @@ export interface StepLock {
 
 export interface StepLocks {
   /** Stands in line, or goes on with what it holds already, and tells of the grant. Asking again is harmless. */
-  acquire(lock: StepLock): void
+  acquire(lock: StepClaim): void
   /** Gives it back, or its place in line. Never throws: at worst the lease runs out. */
-  release(lock: Pick<StepLock, 'run' | 'resource' | 'token'>): Promise<void>
+  release(lock: Pick<StepClaim, 'run' | 'resource' | 'token'>): Promise<void>
   /** Keeps the run's locks no longer: the run is another's, which goes on with them under the same tokens. */
   forsake(run: string): void
   /** Something happened to a token: asks at once instead of in a while. */
@@ -31,7 +32,7 @@ const SILENCE_MS = 45_000
 const ASK_EVERY_MS = 1_000
 const KEEP_EVERY_MS = 10_000
 
-interface Held extends StepLock {
+interface Held extends StepClaim {
   /** As the locks know it: they take UUIDs only. */
   readonly uuid: string
   readonly waited: () => number
@@ -48,9 +49,9 @@ export function createStepLocks({
   log,
 }: {
   readonly locks: Pick<Locks, 'claim' | 'release' | 'keep'>
-  readonly onGranted: (lock: StepLock, fence: number) => void
+  readonly onGranted: (lock: StepClaim, fence: number) => void
   /** Taken away, or it would never be had because its holder waits for this run in turn. */
-  readonly onLost: (lock: StepLock) => void
+  readonly onLost: (lock: StepClaim) => void
   readonly log: Pick<Logger, 'warn'>
 }): StepLocks {
   const held = new Map<string, Held>()

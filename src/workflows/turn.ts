@@ -155,7 +155,7 @@ export function known(turn: Turn, path: string): Place {
 }
 
 /** `continue-on-error` is for the step as a whole, and for each item of its own. */
-export function tolerates({step, indexes}: Place): boolean {
+function tolerates({step, indexes}: Place): boolean {
   return (
     step.continueOnError && (indexes.length === 0 || (step.forEach !== undefined && indexes.length === 1))
   )
@@ -217,7 +217,7 @@ function asksWithin(place: Place, scope: string): boolean {
   return false
 }
 
-export function isInside(path: string, scope: string): boolean {
+function isInside(path: string, scope: string): boolean {
   return (
     path.length > scope.length &&
     path.startsWith(scope) &&

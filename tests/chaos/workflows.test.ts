@@ -30,6 +30,8 @@ const RUNS = Number(process.env['CHAOS_WORKFLOWS'] ?? 150)
 const WORKERS = 3
 const SPARES = 3
 const AT_WORK_MS = 500
+/** Between two kills, and between two outages, so that a slow machine gets somewhere too. */
+const EFFECTS_BETWEEN = {kills: 3, outages: 10}
 const LAST_ONE_TOO = 0.1
 const PATIENCE_MS = LONG ? 1_200_000 : 200_000
 const AT_ONCE = LONG ? 200 : 40
@@ -128,8 +130,7 @@ function openWorkers(program: Program, task: Omit<ChaosTask, 'instance'>) {
     kills: () => kills,
     alive: () => alive.size,
     /**
-     * Kills one of those that have been at work for a moment, so that a slow machine gets somewhere too; the last one only
-     * now and then.
+     * Kills one of those that have been at work for a moment; the last one only now and then.
      */
     kill(): void {
       const victims = [...alive].flatMap(([child, since]) => (Date.now() - since > AT_WORK_MS ? [child] : []))
@@ -290,17 +291,26 @@ test(
       const secondsPast = () => Math.round((Date.now() - began) / 1000)
       let next = 0
       const ended: {readonly model: Model; readonly id: string}[] = []
+      /** Strikes only if so much has happened since it did. */
+      function afterEffects(count: number, strike: () => Promise<void> | void): () => Promise<void> | void {
+        let seen = 0
+        return () => {
+          if (counter.effects.length < seen + count) return
+          seen = counter.effects.length
+          return strike()
+        }
+      }
       const betweenOutages = () => (LONG ? 5_000 + Math.random() * 15_000 : 12_000)
       chaos.push(
         repeatedly(
           signal,
           () => 500 + Math.random() * 1_000,
-          () => workers.kill(),
+          afterEffects(EFFECTS_BETWEEN.kills, () => workers.kill()),
         ),
         repeatedly(
           signal,
           times => (times === 0 ? 4_000 : betweenOutages()),
-          () => postgres.outage(500 + Math.random() * 1_500),
+          afterEffects(EFFECTS_BETWEEN.outages, () => postgres.outage(500 + Math.random() * 1_500)),
         ),
         repeatedly(
           signal,

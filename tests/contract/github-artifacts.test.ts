@@ -15,6 +15,8 @@ beforeEach(async () => {
   const web = github.repository('acme/web', {private: true})
   web.workflow('diagnose.yml', {
     name: 'Diagnose',
+    // It ends when it is told to below, however slow this machine is.
+    jobs: [{name: 'look', queuedMs: 0, steps: [{name: 'Look', ms: Infinity}]}],
     artifacts: (_inputs, conclusion) => [
       {name: 'summary', files: {'summary.json': `{"was":"${conclusion}"}`}},
     ],
@@ -92,6 +94,42 @@ describe('the emulator', () => {
     ).toMatchObject({
       status: 403,
     })
+  })
+})
+
+test('a run with more jobs than a page holds is seen with all of them', async () => {
+  const wide = github.repository('acme/wide')
+  const jobs = Array.from({length: 120}, (_, nth) => ({
+    name: `test (${nth})`,
+    queuedMs: 0,
+    steps: [{name: 'Test', ms: 0, conclusion: nth === 119 ? ('failure' as const) : ('success' as const)}],
+  }))
+  wide.workflow('ci.yml', {name: 'CI', jobs})
+  const {id} = wide.startRun({workflow: 'ci.yml'})
+  await github.eventually(() => wide.runs[0]?.conclusion === 'failure')
+  const look = await (await host()).run({repository: 'acme/wide', runId: String(id)})
+  if (look.kind !== 'seen') throw new Error(JSON.stringify(look))
+  expect(look.value.jobs).toHaveLength(120)
+  expect(look.value.jobs.filter(({conclusion}) => conclusion === 'failure')).toMatchObject([
+    {name: 'test (119)'},
+  ])
+})
+
+test('of the runs of a workflow only those are listed that were dispatched since, and of that workflow', async () => {
+  const web = github.repository('acme/old')
+  for (const name of ['ci.yml', 'other.yml']) web.workflow(name, {name})
+  const past = (workflow: string, event: 'workflow_dispatch' | 'push', ageMs: number) =>
+    web.startRun({workflow, event, ageMs, conclusion: 'success'}).id
+  past('ci.yml', 'workflow_dispatch', 600_000)
+  past('ci.yml', 'push', 1000)
+  past('other.yml', 'workflow_dispatch', 1000)
+  const recent = past('ci.yml', 'workflow_dispatch', 2000)
+  const since = Date.now() - 60_000
+  expect(
+    await (await host()).dispatchedRuns({repository: 'acme/old', workflow: 'ci.yml', since}),
+  ).toMatchObject({
+    kind: 'seen',
+    value: {length: 1, 0: {id: String(recent), event: 'workflow_dispatch'}},
   })
 })
 

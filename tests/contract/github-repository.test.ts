@@ -197,6 +197,16 @@ describe('the repository host', () => {
     expect(web.pulls[0]).toMatchObject({title: 'New', body: 'c'})
   })
 
+  test('finds an open pull request that a hundred newer ones stand before', async () => {
+    const ours = web.pullRequest({title: 'ours', head: 'signalbox/x', files: {'x.md': 'x\n'}})
+    for (let nth = 0; nth < 100; nth++)
+      web.pullRequest({title: `bump ${nth}`, head: `bump-${nth}`, files: {'b.md': `${nth}\n`}})
+    const look = await host.openPullRequests(OURS)
+    if (look.kind !== 'seen') throw new Error(JSON.stringify(look))
+    expect(look.value).toHaveLength(101)
+    expect(look.value.at(-1)).toMatchObject({number: ours.number, headRef: 'signalbox/x'})
+  })
+
   test('sets variables', async () => {
     const query = {...OURS, name: 'API_BASE'}
     expect(await host.variable(query)).toEqual({kind: 'missing'})

@@ -3,9 +3,10 @@ import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest'
 import {ballotOf} from '../../src/approvals/ballot.ts'
 import type {ApprovalRequest, NewApproval} from '../../src/approvals/request.ts'
 import type {Conversation, MessageView, Person} from '../../src/emulators/discord/index.ts'
-import type {RiskLevel} from '../../src/platform/config/config.ts'
+import type {RiskLevel} from '../../src/kernel/risk-level.ts'
 import {transaction} from '../../src/platform/postgres.ts'
 import {anAsk, aPerson, openApprovals, type OpenApprovals} from '../support/approvals.ts'
+import {attemptAgain} from '../support/attempt-again.ts'
 import {DEFAULT_YAML, openWorld, type World} from '../support/world.ts'
 
 const TEAM = [
@@ -173,6 +174,7 @@ describe('a request', () => {
     )
     await says(rejected, 'your rejection counts · rejected')
     expect(textOf(await hasNoButtons(asked))).toContain('not on a Friday')
+    for (const action of ['approve', 'reject']) await attemptAgain(world, action)
     expect(await lines(asked)).toEqual(['ask grace', 'approve lin', 'reject cleo'])
   })
 })
@@ -240,6 +242,8 @@ describe('a form', () => {
     })
     const own = await (await people.grace.presses(asked.message, 'Ask')).acknowledged()
     await says(await people.grace.submits(own, {question: 'is anything missing?'}), 'your question was asked')
+    await attemptAgain(world, 'ask')
+    expect(await lines(asked)).toEqual(['ask grace', 'question tom', 'question grace'])
     expect((await now(asked)).status).toBe('pending')
   })
 

@@ -6,6 +6,7 @@ import {createSessionStore} from '../../src/conversations/store.ts'
 import type {Conversation, MessageView, Person} from '../../src/emulators/discord/index.ts'
 import {transaction} from '../../src/platform/postgres.ts'
 import {anAsk, aPerson, openApprovals, type OpenApprovals} from '../support/approvals.ts'
+import {attemptAgain} from '../support/attempt-again.ts'
 import {API_TOKEN, DEFAULT_YAML, openWorld, type World} from '../support/world.ts'
 
 const TEAM = [
@@ -250,6 +251,14 @@ describe('a decision', () => {
     expect((await here.approvals.find(request.id))?.decisions).toMatchObject([
       {principal: 'tom', decision: 'approve', surface: 'chat'},
     ])
+
+    const high = await devAsks('high')
+    await says(await people.tom.runs(`/ask text:approve ${high.id.slice(0, 8)}`), '1 of 2')
+    // As if what it was answered had not been kept either.
+    await db.query('delete from chat_messages')
+    await attemptAgain(world, 'ask')
+    const history = await here.approvals.history(high.id)
+    expect(history.map(({action}) => action)).toEqual(['ask', 'approve'])
   })
 
   test('by whom it is not for does not count', async () => {

@@ -1,5 +1,6 @@
 import {afterEach, beforeEach, describe, expect, test} from 'vitest'
 import type {Conversation, MessageView} from '../../src/emulators/discord/index.ts'
+import {attemptAgain} from '../support/attempt-again.ts'
 import {openWorld, type World, type WorldOptions} from '../support/world.ts'
 
 const textOf = (message: MessageView | undefined): string =>
@@ -127,12 +128,14 @@ describe('stopping', () => {
     slow()
     const talk = await world.ada.runs('/deploy-client wait:true')
     await talk.settled(({reply}) => reply()?.content.includes('deploying'))
+    await attemptAgain(world, 'deploy')
     const [suggestion] = await world.ada.completes('/cancel id:')
     const cancel = await world.ada.runs(`/cancel id:${suggestion?.value ?? ''}`)
     await cancel.settled(({reply}) => reply()?.content.startsWith('✅'))
     await ends(talk, '⚪')
     expect(talk.reply()?.content).toContain('cancelled')
-    expect(world.github.repository('acme/web').runs[0]?.conclusion).toBe('cancelled')
+    expect(world.github.repository('acme/web').runs.map(({conclusion}) => conclusion)).toEqual(['cancelled'])
+    await attemptAgain(world, 'cancel')
     const again = await world.ada.runs(`/cancel id:${suggestion?.value ?? ''}`)
     await again.settled(({reply}) => reply()?.content.includes('had already ended'))
     expect(world.github.count('cancel')).toBe(1)
@@ -179,8 +182,7 @@ describe('stopping', () => {
 })
 
 describe('an interaction near its end', () => {
-  test('moves its message to the channel, both linked, and goes on there', async () => {
-    await open({env: {INTERACTION_HANDOVER_MS: '1500', RUN_WATCH_TIMEOUT_MS: '30000'}})
+  const slow = () =>
     world.github.repository('acme/web').workflow('client-deploy.yml', {
       name: 'Client Deploy',
       inputs: {correlation_id: {}, requester: {}, VITE_API_BASE: {}},
@@ -189,6 +191,10 @@ describe('an interaction near its end', () => {
         {name: 'deploy', needs: ['build'], steps: [{name: 'Upload', ms: 20_000}]},
       ],
     })
+
+  test('moves its message to the channel, both linked, and goes on there', async () => {
+    await open({env: {INTERACTION_HANDOVER_MS: '1500', RUN_WATCH_TIMEOUT_MS: '30000'}})
+    slow()
     const talk = await world.ada.runs('/deploy-client wait:true')
     await talk.settled(({reply}) => reply()?.content.includes('continues below'), {timeoutMs: 20_000})
     const moved = await world.discord.eventually(
@@ -197,5 +203,16 @@ describe('an interaction near its end', () => {
     )
     expect(textOf(talk.reply())).toContain(closings()[0]?.id)
     expect(moved).toBeDefined()
+  })
+
+  test('that is over before we know it goes on in the channel too', async () => {
+    await open({discord: {tokenLifetimeMs: 2000}})
+    slow()
+    const talk = await world.ada.runs('/deploy-client wait:true')
+    await world.discord.eventually(
+      () => closings().find(message => message.content.startsWith('🟢 client → development · success')),
+      {what: 'the end in the channel', timeoutMs: 20_000},
+    )
+    expect(talk.reply()?.content).not.toContain('success')
   })
 })

@@ -216,14 +216,27 @@ describe('a deploy to production', () => {
     expect(shipped()[0]?.conclusion).toBe('cancelled')
   })
 
-  test('of a commit whose tests fail is refused before anybody is asked', async () => {
+  test('of a commit whose tests fail is refused before anybody is asked, by command or in words', async () => {
     await open()
     web().workflow('ci.yml', {name: 'CI'})
     web().startRun({workflow: 'ci.yml', conclusion: 'failure', ageMs: 60_000})
     const talk = await world.ada.runs('/deploy-client wait:true')
     await says(talk, '⛔ client → production · not started')
     expect(textOf(talk.reply())).toContain('fail, so it can’t go to production')
+    await says(await world.ada.runs('/ask text:deploy client'), 'nothing happens before Start')
+    const spoken = await world.ada.runs('/ask text:start')
+    await says(spoken, '🔴 planned-deploy · failed after')
+    expect(textOf(spoken.reply())).toContain('fail, so it can’t go to production')
     expect(await requests()).toEqual([])
+
+    // Mended, people are asked about the very commit that the branch holds then.
+    web().commit('mended')
+    await says(await world.ada.runs('/ask text:deploy client'), 'nothing happens before Start')
+    await says(await world.ada.runs('/ask text:start'), 'waits for approval')
+    await expect
+      .poll(requests, {timeout: 20_000})
+      .toMatchObject([{status: 'pending', bound: {sha: head(), ref: 'main'}}])
+    expect(shipped()).toEqual([])
   })
 
   test('of what can’t be read is refused, and nobody is asked', async () => {

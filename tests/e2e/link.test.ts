@@ -1,6 +1,7 @@
 import pg from 'pg'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import type {Conversation, MessageView, Person} from '../../src/emulators/discord/index.ts'
+import {attemptAgain} from '../support/attempt-again.ts'
 import {openWorld, type World} from '../support/world.ts'
 
 const YAML = `
@@ -223,6 +224,7 @@ describe('/break-glass', () => {
     const text = await says(talk, '⚠️ glass broken')
     expect(talk.ephemeral).toBe(false)
     expect(text).toContain('the shop is down @\u200beveryone')
+    await attemptAgain(world, 'break_glass')
     const {rows} = await db.query<{event: string; people: string[]; level: string}>(
       `select event, level, content -> 'people' as people from notices where story like 'break-glass:%'`,
     )

@@ -2,6 +2,7 @@ import {randomUUID} from 'node:crypto'
 import pg from 'pg'
 import {afterEach, beforeEach, describe, expect, test} from 'vitest'
 import type {Conversation, MessageView} from '../../src/emulators/discord/index.ts'
+import {attemptAgain} from '../support/attempt-again.ts'
 import {DEFAULT_YAML, openWorld, type World} from '../support/world.ts'
 
 const WEB = 'deployment:development:web'
@@ -200,6 +201,8 @@ describe('taking over', () => {
       owner: 'ada',
       detail: 'by ada: let go for bob',
     })
+    await attemptAgain(world, 'answer')
+    expect([await holders(), (await history()).length]).toEqual([['root'], 1])
     // The question shows what became of it, and its buttons are gone.
     await world.discord.eventually(
       () =>
@@ -215,28 +218,12 @@ describe('taking over', () => {
   })
 
   /** As after a crash: nothing of what it did is written down as done. */
-  async function attemptAgain(action: string): Promise<void> {
-    const {rows} = await db.query<{id: string}>(
-      `update invocations set status = 'running', ended_at = null, result = null
-       where id = (select id from invocations where action = $1 order by created_at desc limit 1) returning id`,
-      [action],
-    )
-    const id = rows[0]?.id ?? ''
-    await db.query(
-      `insert into outbox (queue, name, job_id, data) values ('agent-lock_keeper', $1, $2, $3)`,
-      [action, `again-${id}`, JSON.stringify({id})],
-    )
-    const isOpen = async () =>
-      (await db.query('select 1 from invocations where id = $1 and ended_at is null', [id])).rowCount
-    await expect.poll(isOpen, {timeout: 10_000}).toBe(0)
-  }
-
   test('is refused by a holder who keeps it, and asks once, also when it is attempted again', async () => {
     await says(await bobAsks(), '✅ ada was asked')
     const asked = await question()
     const messages = () => world.discord.channel('general').messages()
     const before = messages().length
-    await attemptAgain('take_over')
+    await attemptAgain(world, 'take_over')
     expect([messages().length, (await askIds()).length]).toEqual([before, 1])
     const answer = await world.ada.presses({id: asked?.id ?? ''}, 'Keep it')
     await says(answer, 'you keep it')
@@ -257,15 +244,17 @@ describe('taking over', () => {
   test('happens without an answer once the time is up, and is remembered', async () => {
     await bobAsks()
     await question()
+    await attemptAgain(world, 'wait')
     await db.query(`update lock_take_overs set answer_by = now() - interval '1 second'`)
     await expect.poll(holders, {timeout: 10_000}).toEqual(['root'])
     expect((await history())[0]).toMatchObject({
       operation: 'force_release',
       detail: 'by a take-over: no answer to bob',
     })
+    expect(await history()).toHaveLength(1)
   })
 
-  test('by force is for admins, with a reason', async () => {
+  test('by force is for admins, with a reason, and hits one holder, also when it is attempted again', async () => {
     const bare = await world.root.runs(`/take-over lock:${WEB} force:true`)
     await bare.acknowledged()
     expect(textOf(bare.reply())).toContain('reason: say why')
@@ -282,6 +271,8 @@ describe('taking over', () => {
       owner: 'ada',
       detail: 'by root (admin): stuck',
     })
+    await attemptAgain(world, 'take_over')
+    expect([await holders(), (await history()).length]).toEqual([['root'], 1])
   })
 
   test('never hits the next holder: an old button finds nothing to take', async () => {

@@ -1,6 +1,7 @@
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import type {Conversation, MessageView} from '../../src/emulators/discord/index.ts'
 import type {Pull} from '../../src/emulators/github/index.ts'
+import {attemptAgain} from '../support/attempt-again.ts'
 import {API_TOKEN, DEFAULT_YAML, openWorld, type World} from '../support/world.ts'
 
 const YAML = `${DEFAULT_YAML.replace(
@@ -77,6 +78,8 @@ describe('in Discord', () => {
 
     const pressed = await world.ada.presses(messageOf(talk), 'Start')
     await says(pressed, '🟢 planned-review-test · done after')
+    await attemptAgain(world, 'draft')
+    expect((await call('GET', '/runs')).body['runs']).toHaveLength(1)
     await says(talk, '✅ plan · started as wf-')
     expect(talk.reply()?.components ?? []).toEqual([])
     expect(pull.reviews).toHaveLength(1)

@@ -2,7 +2,8 @@ import {PermissionFlagsBits as Permission} from 'discord-api-types/v10'
 import {afterAll, beforeAll, beforeEach, describe, expect, test} from 'vitest'
 import type {Conversation, MessageView} from '../../src/emulators/discord/index.ts'
 import type {Fault} from '../../src/emulators/github/faults.ts'
-import type {Repository} from '../../src/emulators/github/handles.ts'
+import type {Repository} from '../../src/emulators/github/index.ts'
+import {attemptAgain} from '../support/attempt-again.ts'
 import {DEFAULT_YAML, openWorld, type World} from '../support/world.ts'
 
 const YAML = `${DEFAULT_YAML.replace(
@@ -97,6 +98,7 @@ describe('/plan', () => {
     issues('One')
     await planned()
     const before = world.discord.requests.filter(({name}) => name === 'startThread').length
+    await attemptAgain(world, 'propose')
     const again = await world.bob.runs(`/plan label:${label}`)
     await says(again, 'today’s plan is there already')
     expect(world.discord.requests.filter(({name}) => name === 'startThread')).toHaveLength(before)
@@ -173,6 +175,9 @@ describe('a plan', () => {
     const approved = await leo.presses({id}, 'Approve')
     await says(approved, '✅ the plan is started')
     await planSays('0 of 2 done')
+    const said = world.ada.sees({id}).length
+    await attemptAgain(world, 'tell')
+    expect(world.ada.sees({id})).toHaveLength(said)
 
     repository.closeIssue(one)
     await planSays('1 of 2 done')

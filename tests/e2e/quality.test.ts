@@ -9,7 +9,7 @@ import {build} from '../support/processes.ts'
 import {DEFAULT_YAML, openWorld, type World} from '../support/world.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
-const YAML = `${DEFAULT_YAML}
+const YAML = `${DEFAULT_YAML.replace(/^relay: .*$/m, '')}
 qa: { postReviews: comment }
 diagnose: { workflow: diagnose.yml }
 `

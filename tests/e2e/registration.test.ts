@@ -52,18 +52,24 @@ describe('slash commands', () => {
     expect(lists()).toBe(1)
   })
 
-  test('go to the guild when one is configured, and to everybody when none is', async () => {
+  test('go to the guild when one is configured, and to everybody when none is: never to both, where each would show twice', async () => {
     world = await openWorld()
-    const scopes = () =>
+    const sent = () =>
       world.discord.requests
         .filter(request => request.name === 'registerCommands')
-        .map(request => request.route)
-    expect(scopes()).toEqual(['/applications/:application/guilds/:guild/commands'])
+        .map(request => `${request.route} ${(request.body as readonly unknown[]).length}`)
+    const guild = '/applications/:application/guilds/:guild/commands'
+    expect(sent()).toEqual([`${guild} ${ALL.length}`])
     await world.startMore({ROLES: 'bot', DISCORD_GUILD_ID: ''})
-    expect(scopes()).toEqual([
-      '/applications/:application/guilds/:guild/commands',
-      '/applications/:application/commands',
-    ])
+    const moved = [
+      `${guild} ${ALL.length}`,
+      `/applications/:application/commands ${ALL.length}`,
+      `${guild} 0`,
+    ]
+    expect(sent()).toEqual(moved)
+    expect(names()).toEqual(ALL)
+    await world.startMore({ROLES: 'bot', DISCORD_GUILD_ID: ''})
+    expect(sent()).toEqual(moved)
   })
 
   test('that changed are named, sent once, and the rest stays as it is', async () => {

@@ -5,6 +5,7 @@ import {join} from 'node:path'
 import pg from 'pg'
 import {afterAll, beforeAll, beforeEach, describe, expect, test} from 'vitest'
 import type {Conversation, Fault, MessageView} from '../../src/emulators/discord/index.ts'
+import {attemptAgain} from '../support/attempt-again.ts'
 import {DEFAULT_YAML, openWorld, type World} from '../support/world.ts'
 
 type Spoilt = Omit<Extract<Fault, {readonly route: unknown}>, 'route'>
@@ -109,6 +110,15 @@ describe('/relay-send', () => {
       {what: 'the note to the team'},
     )
     expect(textOf(note)).not.toContain('is well')
+
+    await attemptAgain(world, 'send')
+    expect(posts()).toHaveLength(1)
+    expect(
+      world.discord
+        .channel('general')
+        .messages()
+        .filter(({content}) => content.includes('a message of root · posted')),
+    ).toHaveLength(1)
 
     // [BUG] of the reference: an audit id that does not exist.
     const [intent, outcome] = await audited()
@@ -288,6 +298,7 @@ describe('/relay-dm', () => {
     const press = await world.root.presses({id: talk.reply()?.id ?? ''}, 'Post it')
     await says(press, '✅ your message · posted')
     expect(press.ephemeral).toBe(true)
+    await attemptAgain(world, 'send')
     expect(world.ada.receives().map(({content}) => content)).toEqual(['psst, ada'])
   })
 

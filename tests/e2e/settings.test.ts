@@ -3,6 +3,7 @@ import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest'
 import type {Conversation, MessageView, Person} from '../../src/emulators/discord/index.ts'
 import type {Fault} from '../../src/emulators/github/index.ts'
 import {fingerprint} from '../../src/kernel/fingerprint.ts'
+import {attemptAgain} from '../support/attempt-again.ts'
 import {DEFAULT_YAML, openWorld, type World} from '../support/world.ts'
 
 const YAML = DEFAULT_YAML.replace(
@@ -114,14 +115,19 @@ describe('/set-frontend', () => {
   })
 
   test('can be undone by its button: the variable holds again what it held before', async () => {
+    const before = world.github.count('updateVariable')
     const set = await runs(world.root, `/set-frontend url:${NEW} confirm:true`, 'FRONTEND_BASE_URL · set')
     expect(set.told).toContain(`was \`${fingerprint(OLD)}\``)
     expect(variable()).toBe(NEW)
+    await attemptAgain(world, 'set_frontend', {unwritten: 'write'})
     const undo = await presses(world.root, set, 'Undo')
     expect(await says(undo, 'FRONTEND_BASE_URL · undone')).toContain(`holds \`${fingerprint(OLD)}\` again`)
     expect(variable()).toBe(OLD)
     await says(set.talk, 'to be undone, see below')
     expect(buttonsOf(set.talk.reply())).toBe('[]')
+    await attemptAgain(world, 'undo', {unwritten: 'undo'})
+    expect(variable()).toBe(OLD)
+    expect(world.github.count('updateVariable')).toBe(before + 2)
   })
 
   test('is not undone over what somebody else wrote since', async () => {
@@ -253,8 +259,11 @@ describe('/set-api-base', () => {
 
   test('whose answer is lost sees by the time of the secret that it was set', async () => {
     fault({route: 'putSecret', kind: 'reset', takesEffect: true})
+    const before = world.github.count('putSecret')
     await runs(world.root, `/set-api-base url:${NEW} confirm:true target:api`, '✅ VITE_API_BASE · set')
+    await attemptAgain(world, 'set_api_base')
     expect(world.github.repository('acme/api').secrets().get('VITE_API_BASE')).toBe(NEW)
+    expect(world.github.count('putSecret')).toBe(before + 1)
   })
 })
 

@@ -3,6 +3,7 @@ import type {AddressInfo} from 'node:net'
 import {afterAll, beforeAll, beforeEach, describe, expect, test} from 'vitest'
 import type {Conversation, MessageView} from '../../src/emulators/discord/index.ts'
 import type {Fault} from '../../src/emulators/github/faults.ts'
+import {attemptAgain} from '../support/attempt-again.ts'
 import {DEFAULT_YAML, openWorld, type World} from '../support/world.ts'
 
 /** Each `/ship` is somebody else’s, or it would join the one before. */
@@ -53,8 +54,9 @@ const labelsOf = (message: MessageView | undefined) =>
 let server: Server
 /** What each address answers; 200 unless told. */
 let answers: Record<string, number> = {}
-/** What deployments come to. */
+/** What deployments come to, and how long they take. */
 let failing = false
+let uploadMs = 200
 let world: World
 let leo: World['ada']
 beforeAll(async () => {
@@ -87,7 +89,10 @@ beforeAll(async () => {
       name: `Deploy ${repository}`,
       inputs,
       script: () => [
-        {name: 'deploy', steps: [{name: 'Upload', ms: 200, ...(failing ? {conclusion: 'failure'} : {})}]},
+        {
+          name: 'deploy',
+          steps: [{name: 'Upload', ms: uploadMs, ...(failing ? {conclusion: 'failure'} : {})}],
+        },
       ],
     })
     // Something went well there before, and the branch went on since.
@@ -101,6 +106,7 @@ afterAll(async () => {
 })
 beforeEach(() => {
   failing = false
+  uploadMs = 200
   answers = {}
 })
 
@@ -138,6 +144,8 @@ describe('/ship', () => {
       message.content,
     ])
 
+    const runs = runsOf('acme/web').length
+    await attemptAgain(world, 'ship')
     const stranger = await world.bob.presses(message, 'Promote')
     await stranger.acknowledged()
     expect(stranger.ephemeral).toBe(true)
@@ -150,6 +158,7 @@ describe('/ship', () => {
     await says(await leo.presses(message, 'Promote'), 'this marks it as good, and ships nothing')
     const kept = await released('promoted by leo', id)
     expect(kept.id).toBe(message.id)
+    expect(runsOf('acme/web')).toHaveLength(runs)
     expect(labelsOf(kept)).toEqual([])
   })
 
@@ -168,20 +177,24 @@ describe('/ship', () => {
     const [canary] = runsOf('acme/web')
     expect(canary?.inputs).toMatchObject({strategy: 'canary'})
     await says(await leo.presses(message, 'Promote'), 'promoting by leo')
+    await attemptAgain(world, 'decide')
     await released('(canary) · promoted by leo', id)
-    const [full] = runsOf('acme/web')
-    expect(full?.id).not.toBe(canary?.id)
+    const [full, before] = runsOf('acme/web')
+    expect(before?.id).toBe(canary?.id)
     expect(full).toMatchObject({headSha: canary?.headSha, inputs: {strategy: 'full'}})
   })
 
   test('goes back to the last good commit, after asking once more', async () => {
     const {id} = await ship('target:client')
     const message = await released('client → development · deployed', id)
+    const runs = runsOf('acme/web').length
     const question = await world.ada.presses(message, 'Roll back')
     await says(question, '⚠️ client → development · go back?')
     expect(question.ephemeral).toBe(true)
+    uploadMs = 50_000
     const yes = await world.ada.presses({id: question.reply()?.id ?? ''}, 'Yes, roll back')
     await says(yes, 'rolling back by ada')
+    await attemptAgain(world, 'carry_out')
     await released('rolled back by ada', id)
     expect(runsOf('acme/web')[0]?.headSha).toBe(goodOf('acme/web'))
     const late = await leo.sendsRaw({
@@ -194,6 +207,7 @@ describe('/ship', () => {
     })
     await late.acknowledged()
     expect(textOf(late.reply())).toContain('rolled back by ada')
+    expect(runsOf('acme/web')).toHaveLength(runs + 1)
   })
 
   test('pressed by two at once does one thing', async () => {
@@ -210,7 +224,7 @@ describe('/ship', () => {
       await talk.settled(({reply}) => /by (ada|leo)|could not be done/.test(textOf(reply())), {
         timeoutMs: 20_000,
       })
-    const refused = pressed.filter(talk => /decided before|this was decided/.test(textOf(talk.reply())))
+    const refused = pressed.filter(talk => /decided before|nothing to decide/.test(textOf(talk.reply())))
     expect(refused).toHaveLength(1)
     await world.discord.eventually(
       () => messages().some(each => each.id === message.id && /promoted|rolled back/.test(each.content)),

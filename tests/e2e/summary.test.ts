@@ -1,6 +1,7 @@
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import type {Conversation, MessageView} from '../../src/emulators/discord/index.ts'
 import type {Fault, Repository} from '../../src/emulators/github/index.ts'
+import {attemptAgain} from '../support/attempt-again.ts'
 import {openWorld, type World} from '../support/world.ts'
 
 const HISTORY = '# Status\r\n\r\nOld words,  with a tab\tand no end of line: é ✅'
@@ -93,6 +94,11 @@ describe('/update-summary', () => {
     expect(open()).toHaveLength(1)
     expect(proposed().endsWith(before)).toBe(true)
     expect(proposed()).toContain('> Later on')
+
+    const once = proposed()
+    await attemptAgain(world, 'update', {unwritten: 'propose the summary'})
+    expect(proposed()).toBe(once)
+    expect(open()).toHaveLength(1)
   })
 
   test.each<[string, Fault, string]>([

@@ -4,6 +4,7 @@ import type {AddressInfo} from 'node:net'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import type {Conversation, MessageView} from '../../src/emulators/discord/index.ts'
 import type {Fault, Pull, Repository} from '../../src/emulators/github/index.ts'
+import {attemptAgain} from '../support/attempt-again.ts'
 import {DEFAULT_YAML, openWorld, type World} from '../support/world.ts'
 
 const YAML = DEFAULT_YAML.replace(
@@ -336,6 +337,8 @@ describe('/triage-issues', () => {
 
   test('again there is nothing left to do', async () => {
     const before = api.comments.length
+    await attemptAgain(world, 'triage_issues', {unwritten: `issue-${numbers.again}`})
+    expect(api.comments).toHaveLength(before)
     const talk = await world.ada.runs('/triage-issues repository:acme/api apply:true limit:19')
     await says(talk, '✅ issues of acme/api · nothing to triage')
     expect(textOf(talk.reply())).toContain('5 open · 5 triaged before')

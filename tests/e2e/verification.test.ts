@@ -2,6 +2,7 @@ import {strToU8, zipSync} from 'fflate'
 import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest'
 import type {Conversation, MessageView} from '../../src/emulators/discord/index.ts'
 import type {Workflow, WorkflowOptions} from '../../src/emulators/github/index.ts'
+import {attemptAgain} from '../support/attempt-again.ts'
 import {startProcess, type ProductProcess} from '../support/processes.ts'
 import {openSite, type Site} from '../support/site.ts'
 import {openWorld, type World} from '../support/world.ts'
@@ -86,7 +87,10 @@ describe('is it up, did it work, why not', () => {
   describe('/verify-latest', () => {
     test('looks at the run, the frontend, its caching and the API, and says that it worked', async () => {
       const run = deployed()
+      const answer = site.hold()
       const talk = await world.bob.runs('/verify-latest')
+      await talk.acknowledged()
+      answer()
       await ends(talk, '✅ client · verified')
       expect(talk.ephemeral).toBe(false)
       const lines = textOf(talk.reply()).split('\n')
@@ -151,6 +155,7 @@ describe('is it up, did it work, why not', () => {
       const before = world.github.count('dispatch')
       const talk = await world.bob.runs('/verify-latest diagnose:true')
       await ends(talk, '✅ client · verified')
+      await attemptAgain(world, 'verify_latest')
       const [, id = ''] = /🔍 diagnosis `([0-9a-f]{8})…` started/.exec(textOf(talk.reply())) ?? []
       await world.discord.eventually(
         () =>

@@ -2,6 +2,7 @@ import pg from 'pg'
 import {afterEach, beforeEach, describe, expect, test} from 'vitest'
 import type {Conversation, MessageView} from '../../src/emulators/discord/index.ts'
 import type {Pull} from '../../src/emulators/github/index.ts'
+import {attemptAgain} from '../support/attempt-again.ts'
 import {redisMissing} from '../support/redis.ts'
 import {API_TOKEN, DEFAULT_YAML, openWorld, type World, type WorldOptions} from '../support/world.ts'
 
@@ -176,6 +177,8 @@ onBoth('pr-deployment from Discord', () => {
       status: 'paused',
       waiting_for: {kind: 'approval', id: 'approval:approval'},
     })
+    await attemptAgain(world, 'tell')
+    expect((await call('GET', '/runs')).body['runs']).toHaveLength(1)
 
     const own = await world.ada.runs(`/workflow action:approve run:${id}`)
     await says(own, 'somebody else has to decide')

@@ -355,6 +355,15 @@ describe('with a key', () => {
     expect(it.emulator.requests.length - before).toBeLessThanOrEqual(2)
   })
 
+  test('a code that somebody copied proves nothing, though the copy is heard of first', async () => {
+    const code = 'SB-7K2MQ-X4HTD'
+    const [grace, mallory] = [it.person('grace'), it.person('mallory')]
+    grace.comments('OPS-1', {body: code})
+    const copy = mallory.comments('OPS-1', {body: `mine: ${code}`})
+    await it.inbox.look({kind: 'comment', id: copy.id, issueId: it.hub.id})
+    expect(it.claims[0]).toEqual({account: {kind: 'linear', id: grace.id}, code})
+  })
+
   test('a code on the hub proves an account, once', async () => {
     const code = 'SB-7K2MQ-X4HTD'
     const grace = it.person('grace')

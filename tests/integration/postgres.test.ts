@@ -62,6 +62,27 @@ test('a transaction commits all or nothing, and its answer comes back', async ()
   expect(pool.idleCount).toBe(pool.totalCount)
 })
 
+test('a commit that waits for no answer takes all back when something fails, and lets nothing follow', async () => {
+  const insert = (client: Pick<pg.PoolClient, 'query'>, id: number) =>
+    client.query('insert into things values ($1) returning id', [id])
+  const answered = transaction(pool, (client, commit) => commit(insert(client, 7), insert(client, 8)))
+  await expect(answered).resolves.toMatchObject([{rows: [{id: 7}]}, {rows: [{id: 8}]}])
+  const stays = [{id: 7}, {id: 8}]
+  expect(await things()).toEqual(stays)
+
+  const works: readonly [string, Parameters<typeof transaction>[1]][] = [
+    ['nonsense', (client, commit) => commit(client.query('select nonsense'), insert(client, 9))],
+    ['not sent', (client, commit) => commit(insert(client, 9), Promise.reject(new Error('not sent')))],
+    ['had failed', (client, commit) => commit(Promise.allSettled([client.query('select nonsense')]))],
+    ['after the commit', (client, commit) => commit(things().then(() => insert(client, 9)))],
+  ]
+  for (const [why, work] of works) {
+    await expect(transaction(pool, work)).rejects.toThrow(why)
+    expect(await things(), why).toEqual(stays)
+  }
+  expect(pool.idleCount).toBe(pool.totalCount)
+})
+
 test('hints go out after the commit, never after a rollback, and at once where there is nothing to wait for', async () => {
   const told: string[] = []
   await transaction(pool, async client => {

@@ -25,7 +25,12 @@ afterAll(async () => {
 })
 
 /** A channel that knows nonces for a while, as Discord's do. What it answers can be lost on the way. */
-let posts: {readonly id: string; readonly text: string; readonly nonce: string}[]
+let posts: {
+  readonly id: string
+  readonly content: string
+  readonly text: string
+  readonly nonce: string
+}[]
 let lost: (tries: number) => boolean
 let nonces: Map<string, string>
 let sends: number
@@ -49,7 +54,9 @@ const discord = {
     log.push('send')
     const known = nonces.get(nonce)
     const id = known ?? String(BigInt(Date.now() - 1_420_070_400_000) << 22n)
-    if (known === undefined) posts.push({id, text: body.content, nonce})
+    // Discord adds what it finds behind an address that stands in the text.
+    const text = `${body.content}\nWelcome to our page`
+    if (known === undefined) posts.push({id, content: body.content, text, nonce})
     nonces.set(nonce, id)
     return lost(++sends) ? {kind: 'failed', reason: 'TimeoutError'} : {kind: 'sent', messageId: id}
   },
@@ -144,7 +151,7 @@ describe('a relayed message', () => {
     for (const message of [there, gone]) await expect(relay().send(message)).rejects.toThrow(died)
     died = undefined
     nonces.clear()
-    posts = posts.filter(({text}) => text === there.text)
+    posts = posts.filter(({content}) => content === there.text)
     await pool.query(`update relays set began_at = began_at - interval '3 minutes' where status = 'posting'`)
     sends = 0
     expect((await relay().send(there)).title).toBe('your message · posted')

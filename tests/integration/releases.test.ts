@@ -205,6 +205,7 @@ describe('a release', () => {
       correlationId: followUp,
       ref: `signalbox/${GOOD}`,
       strategy: 'full',
+      decidedElsewhere: true,
     })
     await ends(followUp, GOOD)
     await goesOn()
@@ -273,6 +274,16 @@ describe('the one decision', () => {
     await goesOn()
     await goesOn()
     expect(accepted).toHaveLength(won.length)
+  })
+
+  test('by a command that is carried out again after a crash is that person’s, not somebody’s before them', async () => {
+    const id = await deciding('canary')
+    const order = {id, actor: ADA, decision: 'promote'} as const
+    const first = await aConductor().decide(order)
+    expect(await aConductor().decide(order)).toEqual(first)
+    await expect(aConductor().decide({...order, actor: LEO})).rejects.toMatchObject({code: 'CONFLICT'})
+    await goesOn()
+    expect([noted, accepted.length]).toEqual([['release.promote'], 1])
   })
 
   test('can’t be made any more once its time is over, though nobody has said so yet', async () => {

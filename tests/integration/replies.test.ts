@@ -171,7 +171,7 @@ describe('delivery', () => {
     }
   }
 
-  function open(discord: ReturnType<typeof scriptedDiscord>, clock = () => Date.now()) {
+  function open(discord: ReturnType<typeof scriptedDiscord>, guildId?: string) {
     const nudges: QueueJob[] = []
     const notifications = createNotifications({
       store,
@@ -179,7 +179,7 @@ describe('delivery', () => {
       queues: {
         add: async (job: QueueJob) => void nudges.push(job),
       } as unknown as Parameters<typeof createNotifications>[0]['queues'],
-      clock,
+      clock: Date.now,
       log: createLogger({
         level: 'error',
         redactor: createRedactor([]),
@@ -187,6 +187,7 @@ describe('delivery', () => {
       }),
       handoverMs: 840_000,
       leaseMs: LEASE_MS,
+      guildId,
     })
     return {notifications, nudges}
   }
@@ -278,6 +279,36 @@ describe('delivery', () => {
     await pool.query(`update replies set lease_until = null, delivered_at = now() - interval '1 minute'`)
     await notifications.deliver(id)
     expect(discord.said.map(({how, where}) => `${how} ${where ?? ''}`)).toEqual(['post 33', 'edit 33'])
+  })
+
+  test.each([
+    ['the server that is configured', {kind: 'channel', channelId: '33'} as const, '70', '70/33/posted-1'],
+    ['the server where it was asked', interaction({channelId: '5', guildId: '7'}), '70', '7/5/original'],
+    ['a conversation of two', interaction({guildId: undefined}), '70', '@me/5/original'],
+    ['nowhere, the server being unknown', {kind: 'channel', channelId: '33'} as const, undefined, undefined],
+  ])('of a closing word links back to %s', async (_where, target, guildId, place) => {
+    const id = await aReply(target)
+    const discord = scriptedDiscord()
+    const below: string[] = []
+    const {notifications} = open(
+      {
+        ...discord,
+        createMessage: (where, body, options) => {
+          below.push(body.embeds[0]?.description ?? '')
+          return discord.createMessage(where, body, options)
+        },
+      },
+      guildId,
+    )
+    await notifications.deliver(id)
+    await store.write(pool, id, {state: 'ok', title: 'done'}, {state: 'ok', title: 'closing'})
+    for (let i = 0; i < 2; i++) {
+      await free()
+      await notifications.deliver(id)
+    }
+    expect(below.at(-1)).toBe(
+      place === undefined ? '' : `[the whole story](<https://discord.com/channels/${place}>)`,
+    )
   })
 
   test('changes that follow each other at once share an edit, but the end does not wait', async () => {

@@ -10,12 +10,13 @@ import type {ApprovalRequest, NewApproval, Requirement} from '../../src/approval
 import {createApprovals, type ApprovalService} from '../../src/approvals/service.ts'
 import {createApprovalStore, type ApprovalStore} from '../../src/approvals/store.ts'
 import type {Event, EventJournal} from '../../src/events/index.ts'
+import type {RiskLevel} from '../../src/kernel/risk-level.ts'
 import type {NewNotice, Notices} from '../../src/notifications/notice.ts'
 import {createReplyStore} from '../../src/notifications/store.ts'
-import type {ApprovalPolicy, QuietHours, RiskLevel, Schedule} from '../../src/platform/config/config.ts'
+import type {ApprovalPolicy, QuietHours, Schedule} from '../../src/platform/config/config.ts'
 import {silentLogger} from '../../src/platform/logger.ts'
 import type {OutboxEntry} from '../../src/platform/outbox.ts'
-import {createPool, transaction} from '../../src/platform/postgres.ts'
+import {afterCommit, createPool, transaction} from '../../src/platform/postgres.ts'
 
 /** A person known by one account of each kind that a test names them by. */
 export function aPerson(id: string, roles: readonly string[], discord = `discord-${id}`): Person {
@@ -166,7 +167,7 @@ export function openApprovals(
     people: real.people ?? peopleOf(persons),
     replies: createReplyStore({pool}),
     audit: {note: async () => undefined},
-    notices: real.notices ?? {announce: async (_db, notice) => void notices.push(notice)},
+    notices: real.notices ?? {announce: async (db, notice) => afterCommit(db, () => notices.push(notice))},
     journal: real.journal ?? {
       emitWithin: async (_db, type, data, {source}) => ({
         event_id: randomUUID(),

@@ -33,7 +33,7 @@ let built: Promise<void> | undefined
 
 /** Compiles the product once per test process; milliseconds when nothing has changed. */
 export function build(): Promise<void> {
-  return (built ??= run([join(ROOT, 'scripts', 'setup.mjs'), 'build', '--quiet']))
+  return (built ??= run([join(ROOT, 'scripts', 'setup.mjs'), 'build']))
 }
 
 /**

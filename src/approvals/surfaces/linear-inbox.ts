@@ -22,6 +22,8 @@ export const LINEAR_QUEUE = 'linear'
 
 /** Linear may list a comment a little after it was made. */
 const OVERLAP_MS = 2 * 60_000
+/** Longer than a code. */
+const CODE_LIVES_MS = 15 * 60_000
 /** With nothing waiting, only codes and late words can come. */
 const IDLE_MS = 60_000
 
@@ -129,7 +131,7 @@ export function createLinearInbox({
     // Apps decide nothing, and what we wrote with a person's key is settled before it is sent.
     if (!user || user.app || issueId === undefined) return
     const thread = await store.threadAt({issueId, parentId})
-    if (!edited) await takeCodes(comment, issueId, user.id)
+    if (codesIn(body).length > 0) for (const one of await newsUpTo(comment)) await takeCodes(one)
     if (!thread || id === thread.rootId) return
     const about = {account: {kind: 'linear', id: user.id}, evidence: {comment: id}} as const
     const command = commandIn(body)
@@ -156,16 +158,24 @@ export function createLinearInbox({
     })
   }
 
-  /** One-time codes that prove an account: see /link. */
-  async function takeCodes(
-    {id, body, parentId}: LinearComment,
-    issueId: string,
-    userId: string,
-  ): Promise<void> {
+  /**
+   * This comment, behind those that are older and in which its codes may stand, too: hints come in any order, and whoever
+   * copies a code that they saw must come too late.
+   */
+  async function newsUpTo(comment: LinearComment): Promise<readonly LinearComment[]> {
+    const hub = valueOf(await desk.hub())
+    const {comments} = valueOf(await linear.newsUnder(hub.id, comment.createdAt - CODE_LIVES_MS))
+    const older = comments.filter(({id, createdAt}) => id !== comment.id && createdAt <= comment.createdAt)
+    return [...older.reverse().sort((a, b) => a.createdAt - b.createdAt), comment]
+  }
+
+  /** One-time codes that prove an account: see /link. None of a comment that was edited. */
+  async function takeCodes({id, body, parentId, issueId, user, edited}: LinearComment): Promise<void> {
+    if (!user || user.app || issueId === undefined || edited) return
     for (const code of codesIn(body)) {
       const key = `code:${id}:${code.slice(-5)}`
       if (!(await store.begin(key))) continue
-      const {kind, ...claim} = await claimCode({account: {kind: 'linear', id: userId}, code})
+      const {kind, ...claim} = await claimCode({account: {kind: 'linear', id: user.id}, code})
       const answer = replier({issueId, rootId: parentId ?? id}, key)
       if (kind === 'linked' && 'person' in claim)
         await answer(`✅ This account is **${foreign(claim.person, 60)}** from now on.`)

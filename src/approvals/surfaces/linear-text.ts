@@ -1,10 +1,11 @@
 import {code, ellipsis, link, plain} from '../../kernel/markdown.ts'
+import type {RiskLevel} from '../../kernel/risk-level.ts'
 import {formatDuration} from '../../kernel/time.ts'
 import type {Notice} from '../../notifications/notice.ts'
-import type {RiskLevel} from '../../platform/config/config.ts'
 import {REPLY_STATES} from '../../sdk/index.ts'
 import {entitledRoles, escalationsLeft, mixesOf} from '../decide.ts'
 import type {ApprovalRequest, Decision, ReleaseCard} from '../request.ts'
+import {shownRequester} from '../requester.ts'
 import {standing} from '../view.ts'
 import {decisionText, utc} from './mail-facts.ts'
 
@@ -166,9 +167,11 @@ function facts(request: ApprovalRequest, now: number): readonly string[] {
     .join('')
   return [
     `- ${riskLine(request)}`,
-    `- asked by ${foreign(requester.name, 60)}${ending(request, now)}`,
+    `- asked by ${foreign(shownRequester(requester), 100)}${ending(request, now)}`,
     ...(request.status === 'pending'
-      ? [`- who can decide: ${roles(entitledRoles(request))}${special}; not ${foreign(requester.name, 60)}`]
+      ? [
+          `- who can decide: ${roles(entitledRoles(request))}${special}; not ${foreign(requester.person ?? requester.name, 60)}`,
+        ]
       : []),
     ...(action.sha === undefined ? [] : [`- commit ${code(action.sha.slice(0, 12))}`]),
   ]

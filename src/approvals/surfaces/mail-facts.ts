@@ -2,6 +2,7 @@ import type {Block, Link} from '../../integrations/email/document.ts'
 import {formatDuration} from '../../kernel/time.ts'
 import {entitledRoles} from '../decide.ts'
 import type {ApprovalRequest, Decision, ReleaseCard} from '../request.ts'
+import {shownRequester} from '../requester.ts'
 
 const MOST_ITEMS = 10
 
@@ -25,7 +26,7 @@ function requestFacts(request: ApprovalRequest, now: number): readonly (readonly
   const so = decisions.filter(({decision}) => decision === 'approve').length
   return [
     ['What', action.title],
-    ['Asked by', requester.name],
+    ['Asked by', shownRequester(requester)],
     ['Risk', `${risk.level}, ${risk.score} of 10`],
     ...fact('Commit', commitOf(request)),
     ...fact('Repository', action.repository),

@@ -33,7 +33,7 @@ interface LinkRow {
 }
 
 /** How often a code may be typed in before it is dead. */
-export const CODE_TRIES = 5
+const CODE_TRIES = 5
 /** How many codes one link may ask for. */
 export const CODES_PER_LINK = 3
 

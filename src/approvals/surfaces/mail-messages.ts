@@ -1,6 +1,6 @@
 import type {Block, MailDocument} from '../../integrations/email/document.ts'
 import type {Json} from '../../kernel/json.ts'
-import type {RiskLevel} from '../../platform/config/config.ts'
+import type {RiskLevel} from '../../kernel/risk-level.ts'
 import type {Notice, NoticeEvent} from '../../notifications/notice.ts'
 import type {ApprovalRequest} from '../request.ts'
 import {needsCode} from './mail-links.ts'

@@ -81,7 +81,7 @@ export function createApi({
 
   async function serve(route: Route, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const record = note(route.name, request)
-    const fault = faults.takeForRoute(route.name)
+    const fault = faults.takeForRoute(route.name, record.path)
     if (fault?.kind === 'latency') await delay(fault.ms ?? 1000, undefined, {ref: false})
     if (!fault || fault.kind === 'latency') return send(reply, record, answer(route, request, record))
     if (fault.takesEffect) answer(route, request, record)

@@ -28,6 +28,8 @@ export interface RouteFault {
   /** Name of a route (`dispatch`, `run`, `jobs`, `runs`, `workflowRuns`, `logs`, `cancel`, …) or `*`. */
   readonly route: string
   readonly kind: (typeof ROUTE_FAULTS)[number]
+  /** Only where the path ends so. */
+  readonly path?: string
   /** Of a server error (default 502) or secondary limit (default 403). */
   readonly status?: 500 | 502 | 503 | 403 | 429
   /** The request is carried out although its answer is lost: the unclear answer. */
@@ -55,7 +57,7 @@ export type Fault = RouteFault | WebhookFault
 export interface Faults {
   /** Arms a fault; the answer disarms it. */
   readonly add: (fault: Fault) => () => void
-  takeForRoute(route: string): RouteFault | undefined
+  takeForRoute(route: string, path: string): RouteFault | undefined
   takeForWebhook(event: string, action: string): WebhookFault | undefined
 }
 
@@ -63,9 +65,12 @@ export function createFaults(): Faults {
   const {add, take} = createArmed<Fault>()
   return {
     add,
-    takeForRoute: route =>
+    takeForRoute: (route, path) =>
       take(
-        (fault): fault is RouteFault => 'route' in fault && (fault.route === route || fault.route === '*'),
+        (fault): fault is RouteFault =>
+          'route' in fault &&
+          (fault.route === route || fault.route === '*') &&
+          path.endsWith(fault.path ?? ''),
       ),
     takeForWebhook: (event, action) =>
       take(

@@ -19,6 +19,7 @@ export type Sent =
   /** It may or may not have arrived. */
   | {readonly kind: 'failed'; readonly reason: string}
 
+/** What became of the first answer to an interaction. */
 export type Acknowledged =
   | {readonly kind: 'acknowledged'}
   /** Another process was first: an ordinary event with several gateway sessions (40060). */
@@ -27,11 +28,13 @@ export type Acknowledged =
   | {readonly kind: 'too-late'}
   | {readonly kind: 'failed'; readonly reason: string}
 
+/** A slash command as Discord knows it. */
 export type RegisteredCommand = Pick<APIApplicationCommand, 'id' | 'name'>
 
 /** The part of Discord's REST API that the product uses; every method says how it ended instead of throwing. */
 export type DiscordApi = ReturnType<typeof createDiscordApi>
 
+/** Whose REST API, and as whom. */
 export interface DiscordApiOptions {
   readonly apiUrl: string
   readonly applicationId: string
@@ -180,8 +183,13 @@ export function createDiscordApi({apiUrl, applicationId, token}: DiscordApiOptio
       return say(() => rest.patch(Routes.channelMessage(channelId, messageId), {body, signal: limit()}))
     },
 
-    /** Our own recent messages in a channel, newest first; empty when we may not read it. */
-    async ownMessages(channelId: string): Promise<readonly {readonly id: string; readonly text: string}[]> {
+    /**
+     * Our own recent messages in a channel, newest first; empty when we may not read it. `text` is all that a message
+     * shows, and so has what Discord adds for an address in `content`.
+     */
+    async ownMessages(
+      channelId: string,
+    ): Promise<readonly {readonly id: string; readonly content: string; readonly text: string}[]> {
       try {
         const messages = (await rest.get(Routes.channelMessages(channelId), {
           query: new URLSearchParams({limit: '50'}),
@@ -191,6 +199,7 @@ export function createDiscordApi({apiUrl, applicationId, token}: DiscordApiOptio
           .filter(message => message.author.id === applicationId || message.application_id === applicationId)
           .map(message => ({
             id: message.id,
+            content: message.content,
             text: [message.content, ...message.embeds.map(embed => embed.description ?? '')].join('\n'),
           }))
       } catch {

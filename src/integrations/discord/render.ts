@@ -17,6 +17,9 @@ export interface MessageBody {
 }
 
 const MAX_LINES = 1500
+/** What the last line may take of them where others are left out, and what counts those. */
+const MAX_LAST = 400
+const MAX_COUNT = 20
 const MAX_EXCERPT = 900
 const MAX_MENTIONS = 10
 
@@ -42,22 +45,20 @@ export function renderReply(reply: Reply): MessageBody {
   }
 }
 
-/** Whole lines as long as they fit; what was left out is said. */
+/** Whole lines as long as they fit, and the last one in any case: it says who asked. What was left out is counted. */
 function body(lines: readonly string[]): string {
-  const kept: string[] = []
+  const whole = lines.join('\n')
+  if (whole.length <= MAX_LINES) return whole
+  const others = lines.slice(0, -1)
+  const last = ellipsis(lines.at(-1) ?? '', others.length === 0 ? MAX_LINES : MAX_LAST)
+  const room = MAX_LINES - last.length - MAX_COUNT
   let length = 0
-  for (const [index, line] of lines.entries()) {
-    if (length + line.length + 1 > MAX_LINES) {
-      // One enormous line is better cut than missing.
-      if (index === 0) kept.push(ellipsis(line, MAX_LINES))
-      const missing = lines.length - Math.max(index, 1)
-      if (missing > 0) kept.push(`… and ${missing} more`)
-      break
-    }
-    kept.push(line)
-    length += line.length + 1
-  }
-  return kept.join('\n')
+  const end = others.findIndex(line => (length += line.length + 1) > room)
+  const fitting = end === -1 ? others : others.slice(0, end)
+  // One enormous line is better cut than missing.
+  const shown = fitting.length === 0 ? others.slice(0, 1).map(line => ellipsis(line, room)) : fitting
+  const missing = others.length - shown.length
+  return [...shown, ...(missing > 0 ? [`… and ${missing} more`] : []), last].join('\n')
 }
 
 /** A fence can't be escaped inside itself, so back-ticks inside are kept apart. */

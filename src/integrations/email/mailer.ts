@@ -1,15 +1,8 @@
 import {createTransport, type NodemailerError, type SMTPPoolOptions} from 'nodemailer'
 import {AppError} from '../../kernel/errors.ts'
 import {ellipsis, visible} from '../../kernel/markdown.ts'
+import type {SmtpConfig} from '../../platform/config/config.ts'
 import {isMailAddress, readMailbox, type Mailbox} from './address.ts'
-
-export interface SmtpServer {
-  readonly host: string
-  readonly port: number
-  /** Refuse to speak without encryption: at once on port 465, by STARTTLS elsewhere. */
-  readonly tls: boolean
-  readonly auth?: {readonly user: string; readonly pass: string}
-}
 
 /** One mail to one person: what it shows is theirs alone. */
 export interface Mail {
@@ -35,6 +28,7 @@ export type Mailed =
   /** This mail never will. */
   | {readonly kind: 'refused'; readonly reason: string}
 
+/** Sends mails, and says what became of each. */
 export interface Mailer {
   /** The domain of our own address, in which the ids of our mails are made. */
   readonly domain: string
@@ -45,8 +39,9 @@ export interface Mailer {
   close(): void
 }
 
+/** Whom mail is sent through, and as whom. */
 export interface MailerOptions {
-  readonly smtp: SmtpServer
+  readonly smtp: SmtpConfig
   /** `Signalbox <bot@example.com>` or a bare address. */
   readonly from: string
   /** Milliseconds: to connect and to greet, 10,000 each; of silence later on, 30,000. */

@@ -1,18 +1,12 @@
 import {App, Octokit} from 'octokit'
 import {z} from 'zod'
 import type {Clock} from '../../kernel/clock.ts'
+import type {GithubAuth} from '../../platform/config/config.ts'
 import type {Look} from './code-host.ts'
 import {classify} from './failures.ts'
 
 export interface GithubClientOptions {
-  readonly auth:
-    | {readonly kind: 'token'; readonly token: string}
-    | {
-        readonly kind: 'app'
-        readonly appId: string
-        readonly privateKey: string
-        readonly installationId: string
-      }
+  readonly auth: GithubAuth
   readonly apiUrl: string
   readonly clock: Clock
   /** Per request. GitHub's own guidance for integrations; the spec of this product asks for at most 10 s. */

@@ -32,6 +32,7 @@ export interface CodeHost {
     readonly artifactId: string
     readonly mostBytes: number
   }): Promise<Look<Uint8Array>>
+  /** Asks a run to stop; by force where it does not heed that. */
   cancel(query: {
     readonly repository: string
     readonly runId: string
@@ -58,9 +59,11 @@ export interface CodeHost {
     readonly prefix: string
     readonly signal: AbortSignal
   }): Promise<Look<readonly string[]>>
+  /** Where people see a workflow’s runs. */
   workflowUrl(repository: string, workflow: string): string
 }
 
+/** What became of a dispatch. */
 export type DispatchOutcome =
   | {readonly kind: 'accepted'; readonly run?: {readonly id: string; readonly url: string}}
   /** GitHub understood and declined; `reason` is a sentence for people. */
@@ -79,6 +82,7 @@ export type Look<T> =
   | {readonly kind: 'slow-down'; readonly until: number}
   | {readonly kind: 'failed'; readonly reason: string}
 
+/** What became of asking a run to stop. `failed`: it may have heard of it. */
 export type CancelOutcome =
   | {readonly kind: 'accepted'}
   | {readonly kind: 'already-ended'}
@@ -86,6 +90,7 @@ export type CancelOutcome =
   | {readonly kind: 'slow-down'; readonly until: number}
   | {readonly kind: 'failed'; readonly reason: string}
 
+/** A run as lists have it. */
 export interface RunSummary {
   /** A decimal string: GitHub's ids outgrow safe integers. */
   readonly id: string
@@ -106,10 +111,18 @@ export interface RunSummary {
   readonly startedAt?: number
 }
 
+/** The name of a run's workflow file, such as `deploy.yml`; empty where GitHub does not tell. */
+export function workflowFileOf({path}: Pick<RunSummary, 'path'>): string {
+  // The path names the ref too where the file comes from another one: `deploy.yml@refs/heads/main`.
+  return (path.split('@')[0] ?? path).split('/').at(-1) ?? path
+}
+
+/** A run with its jobs, of its latest attempt. */
 export interface RunDetail extends RunSummary {
   readonly jobs: readonly JobDetail[]
 }
 
+/** What a run uploaded, without its content. */
 export interface ArtifactSummary {
   readonly id: string
   /** Of the zip. */
@@ -118,6 +131,7 @@ export interface ArtifactSummary {
   readonly expired: boolean
 }
 
+/** A job with its steps. */
 export interface JobDetail {
   readonly id: string
   readonly name: string

@@ -41,9 +41,12 @@ export async function valueInTime<T>(
   }
 }
 
-/** A reason is a status, or the code of a connection that failed, which tells people nothing. */
+/** A reason is a status, a fault in an answer, or the code of a connection that failed, which tells people nothing. */
 function sentenceFor(reason: string): string {
   if (/^GitHub answered \d+$/.test(reason)) return `${reason}.`
+  if (reason === 'conflict')
+    return 'GitHub answered 409: the repository is empty, or somebody changed the same at that moment.'
+  if (reason.startsWith('an unexpected answer')) return 'GitHub answered in a way that we don’t understand.'
   return reason === 'timeout' ? 'GitHub did not answer in time.' : 'GitHub did not answer.'
 }
 

@@ -4,6 +4,8 @@ import type {CancelOutcome, CodeHost, DispatchOutcome, JobDetail, RunDetail, Run
 import {id} from './octokit-schemas.ts'
 
 const LOG_TAIL_BYTES = 512 * 1024
+/** Of a run: four matrices as large as GitHub makes them. */
+const MOST_JOBS = 1024
 
 const instant = z.iso.datetime({offset: true}).transform(text => Date.parse(text))
 const optionalInstant = instant.nullish().transform(ms => ms ?? undefined)
@@ -32,20 +34,17 @@ const step = z.object({
   started_at: optionalInstant,
   completed_at: optionalInstant,
 })
-const jobs = z.object({
-  jobs: z.array(
-    z.object({
-      id,
-      name: z.string(),
-      html_url: z.string().nullish(),
-      status: z.string(),
-      conclusion: z.string().nullish(),
-      started_at: optionalInstant,
-      completed_at: optionalInstant,
-      steps: z.array(step).nullish(),
-    }),
-  ),
+const job = z.object({
+  id,
+  name: z.string(),
+  html_url: z.string().nullish(),
+  status: z.string(),
+  conclusion: z.string().nullish(),
+  started_at: optionalInstant,
+  completed_at: optionalInstant,
+  steps: z.array(step).nullish(),
 })
+const jobs = z.object({jobs: z.array(job)}).transform(seen => seen.jobs)
 const artifacts = z.object({
   artifacts: z.array(
     z.object({id, size_in_bytes: z.number(), expired: z.boolean(), created_at: optionalInstant}),
@@ -129,17 +128,18 @@ export async function createOctokitCodeHost(options: GithubClientOptions): Promi
       const parameters = {...split(repository), run_id: runId}
       const [head, list] = await Promise.all([
         read('GET /repos/{owner}/{repo}/actions/runs/{run_id}', parameters, run),
-        read(
+        github.readAll(
           'GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs',
-          {...parameters, filter: 'latest', per_page: 100},
+          {...parameters, filter: 'latest'},
           jobs,
+          {most: MOST_JOBS},
         ),
       ])
       if (head.kind !== 'seen') return head
       if (list.kind !== 'seen') return list
       return {
         kind: 'seen',
-        value: {...toSummary(head.value), jobs: list.value.jobs.map(toJob)} satisfies RunDetail,
+        value: {...toSummary(head.value), jobs: list.value.items.map(toJob)} satisfies RunDetail,
       }
     },
 
@@ -278,7 +278,7 @@ function toSummary(seen: z.output<typeof run>): RunSummary {
   }
 }
 
-function toJob(seen: z.output<typeof jobs>['jobs'][number]): JobDetail {
+function toJob(seen: z.output<typeof job>): JobDetail {
   return {
     id: seen.id,
     name: seen.name,

@@ -5,6 +5,7 @@ import type {MergedPullRequest, PullRequest, PullsHost, Review} from './reposito
 
 const MOST_FILES = 3000
 const MOST_REVIEWS = 1000
+const MOST_OPEN_PULLS = 1000
 const MOST_PULLS_OF_COMMIT = 10
 
 const side = z.object({
@@ -87,15 +88,15 @@ export function octokitPulls(github: GithubClient): PullsHost {
         {signal, most: MOST_FILES, remember: false},
       ),
 
-    openPullRequests: ({repository: name, signal}) =>
-      github.read(
+    async openPullRequests({repository: name, signal}) {
+      const look = await github.readAll(
         'GET /repos/{owner}/{repo}/pulls',
-        {...split(name), state: 'open', per_page: 100},
+        {...split(name), state: 'open'},
         z.array(pull),
-        {
-          signal,
-        },
-      ),
+        {signal, most: MOST_OPEN_PULLS, remember: false},
+      )
+      return mapLook(look, ({items}) => items)
+    },
 
     pullRequestsOf: ({repository: name, sha, signal}) =>
       github.read(

@@ -3,6 +3,7 @@ import {mapLook, split, type GithubClient} from './client.ts'
 import type {WorkflowsHost} from './repository-host.ts'
 
 const MOST_CHECKS = 300
+const MOST_WORKFLOWS = 1000
 
 const workflows = z
   .object({workflows: z.array(z.object({path: z.string()}))})
@@ -39,10 +40,15 @@ export function octokitWorkflows(github: GithubClient): WorkflowsHost {
         {signal},
       ),
 
-    workflows: ({repository: name, signal}) =>
-      github.read('GET /repos/{owner}/{repo}/actions/workflows', {...split(name), per_page: 100}, workflows, {
-        signal,
-      }),
+    async workflows({repository: name, signal}) {
+      const look = await github.readAll(
+        'GET /repos/{owner}/{repo}/actions/workflows',
+        split(name),
+        workflows,
+        {signal, most: MOST_WORKFLOWS},
+      )
+      return mapLook(look, ({items}) => items)
+    },
 
     async checks({repository: name, sha, signal}) {
       const look = await github.readAll(

@@ -11,6 +11,7 @@ export interface RepositoryHost extends ContentsHost, PullsHost, IssuesHost, Wor
 
 /** What a repository holds: branches and tags, commits, files. */
 export interface ContentsHost {
+  /** Its default branch, and where people see it. */
   repository(query: Query): Promise<Look<{readonly defaultBranch: string; readonly url: string}>>
   /** The commit that a branch points at. */
   branchHead(query: Query & {readonly branch: string}): Promise<Look<string>>
@@ -28,7 +29,9 @@ export interface ContentsHost {
   tagTarget(query: Query & {readonly tag: string}): Promise<Look<string>>
   /** All files of a commit or branch. */
   tree(query: Query & {readonly ref: string}): Promise<Look<Tree>>
+  /** The text of a blob. */
   blob(query: Query & {readonly sha: string}): Promise<Look<string>>
+  /** A file as it is at a branch, tag or commit. */
   file(query: Query & {readonly path: string; readonly ref: string}): Promise<Look<FileContent>>
   /** One commit on a branch. `replaces` is the blob that stands there now; another one is a `failed` conflict. */
   writeFile(
@@ -46,17 +49,19 @@ export interface ContentsHost {
 export interface PullsHost {
   /** The pull requests that brought a commit, at most 10. */
   pullRequestsOf(query: Query & {readonly sha: string}): Promise<Look<readonly PullRequest[]>>
+  /** By its number. */
   pullRequest(query: Query & {readonly number: number}): Promise<Look<PullRequest>>
   /** All pages. GitHub lists 3,000 files at most; `complete` says whether these are all. */
   pullRequestFiles(
     query: Query & {readonly number: number},
   ): Promise<Look<{readonly items: readonly ChangedFile[]; readonly complete: boolean}>>
-  /** Open pull requests, newest first, at most 100. */
+  /** Open pull requests, newest first, at most 1,000. */
   openPullRequests(query: Query): Promise<Look<readonly PullRequest[]>>
   /** Those of this branch of the repository itself, open or not, newest first, at most 100. */
   pullRequestsFrom(query: Query & {readonly branch: string}): Promise<Look<readonly PullRequest[]>>
   /** What was merged last, newest first, of the 100 pull requests that were closed or talked about last. */
   mergedPullRequests(query: Query & {readonly count: number}): Promise<Look<readonly MergedPullRequest[]>>
+  /** Always a draft. */
   createPullRequest(
     change: Query & {
       readonly title: string
@@ -76,6 +81,7 @@ export interface PullsHost {
       readonly event?: ReviewEvent
     },
   ): Promise<Look<Review>>
+  /** Replaces the text of a review of ours. */
   updateReview(
     change: Query & {readonly number: number; readonly id: string; readonly body: string},
   ): Promise<Look<Review>>
@@ -123,8 +129,11 @@ export interface WorkflowsHost {
 export interface SettingsHost {
   /** A variable of the repository's workflows; `missing` when there is none of that name. */
   variable(query: Query & {readonly name: string}): Promise<Look<string>>
+  /** Under a name that no variable has yet. */
   createVariable(change: Query & {readonly name: string; readonly value: string}): Promise<Look<null>>
+  /** Of a variable that there is. */
   updateVariable(change: Query & {readonly name: string; readonly value: string}): Promise<Look<null>>
+  /** Of a variable that there is. */
   deleteVariable(change: Query & {readonly name: string}): Promise<Look<null>>
   /** What GitHub shows of a secret of the repository's workflows; `missing` when there is none of that name. */
   secret(query: Query & {readonly name: string}): Promise<Look<{readonly updatedAt: number}>>
@@ -136,12 +145,14 @@ export interface SettingsHost {
   ): Promise<Look<null>>
 }
 
+/** Which repository is meant. */
 export interface Query {
   /** `owner/name`. */
   readonly repository: string
   readonly signal?: AbortSignal | undefined
 }
 
+/** A commit, without its files. */
 export interface Commit {
   readonly sha: string
   /** The first line is its title. */
@@ -150,6 +161,7 @@ export interface Commit {
   readonly author: string
 }
 
+/** What one commit has that another has not. */
 export interface Comparison {
   readonly url: string
   /** How many commits `head` has that `base` has not, and the reverse. */
@@ -162,6 +174,7 @@ export interface Comparison {
   readonly truncated: boolean
 }
 
+/** What an app checked of a commit. */
 export interface Check {
   readonly name: string
   readonly url: string
@@ -169,6 +182,7 @@ export interface Check {
   readonly conclusion: string | null
 }
 
+/** The files of a commit, without their content. */
 export interface Tree {
   readonly sha: string
   readonly files: readonly {readonly path: string; readonly sha: string; readonly size: number}[]
@@ -176,12 +190,14 @@ export interface Tree {
   readonly truncated: boolean
 }
 
+/** A file that is text. */
 export interface FileContent {
   /** Of the blob. */
   readonly sha: string
   readonly text: string
 }
 
+/** A pull request, without its files. */
 export interface PullRequest {
   readonly number: number
   readonly url: string
@@ -200,6 +216,7 @@ export interface PullRequest {
   readonly changedFiles: number
 }
 
+/** A pull request that was merged. */
 export interface MergedPullRequest {
   readonly number: number
   readonly url: string
@@ -209,6 +226,7 @@ export interface MergedPullRequest {
   readonly mergedAt: number
 }
 
+/** A file as a pull request or comparison changes it. */
 export interface ChangedFile {
   readonly path: string
   readonly status: 'added' | 'removed' | 'modified' | 'renamed' | 'copied' | 'changed' | 'unchanged'
@@ -218,6 +236,7 @@ export interface ChangedFile {
   readonly patch?: string
 }
 
+/** An issue in a list. */
 export interface Issue {
   readonly number: number
   readonly url: string
@@ -227,6 +246,7 @@ export interface Issue {
   readonly reason: string | null
 }
 
+/** An issue with its text. */
 export interface FullIssue extends Issue {
   readonly body: string
   /** The login; `ghost` where the account is gone. */
@@ -234,6 +254,7 @@ export interface FullIssue extends Issue {
   readonly labels: readonly string[]
 }
 
+/** A comment on an issue or a pull request. */
 export interface Comment {
   readonly id: string
   readonly url: string
@@ -246,8 +267,10 @@ export interface Comment {
   readonly edited: boolean
 }
 
+/** What a review says besides its text. */
 export type ReviewEvent = 'COMMENT' | 'APPROVE' | 'REQUEST_CHANGES'
 
+/** A review that was submitted. */
 export interface Review {
   readonly id: string
   readonly url: string

@@ -2,10 +2,10 @@ import type {Clock} from '../../kernel/clock.ts'
 import {z} from 'zod'
 import {classify, type Failure} from './failures.ts'
 import type {LinearAnswer} from './linear.ts'
-import {createCredentials, MintError, type LinearAuth} from './token.ts'
+import {createCredentials, MintError, type WorkspaceAuth} from './token.ts'
 
 export interface LinearClientOptions {
-  readonly auth: LinearAuth
+  readonly auth: WorkspaceAuth
   /** Address of the GraphQL endpoint. */
   readonly apiUrl: string
   readonly clock: Clock

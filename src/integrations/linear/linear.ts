@@ -55,6 +55,7 @@ export type LinearAnswer<T> =
   /** It may work later. A change may have taken effect all the same. */
   | {readonly kind: 'failed'; readonly reason: string; readonly retryAfterMs?: number}
 
+/** A person or an app. */
 export interface LinearUser {
   readonly id: string
   readonly name: string
@@ -63,6 +64,7 @@ export interface LinearUser {
   readonly app: boolean
 }
 
+/** An issue, with what it takes to move it. */
 export interface LinearIssue {
   readonly id: string
   readonly identifier: string
@@ -75,6 +77,7 @@ export interface LinearIssue {
   readonly labels: readonly {readonly id: string; readonly name: string}[]
 }
 
+/** An issue to be created, under an id of the caller’s. */
 export interface NewLinearIssue {
   readonly id: string
   readonly teamId: string
@@ -87,6 +90,7 @@ export interface NewLinearIssue {
   readonly labelIds?: readonly string[]
 }
 
+/** A comment to be created, under an id of the caller’s. */
 export interface NewLinearComment {
   readonly id: string
   readonly issueId: string
@@ -95,6 +99,7 @@ export interface NewLinearComment {
   readonly body: string
 }
 
+/** A comment as it stands. */
 export interface LinearComment {
   readonly id: string
   readonly body: string
@@ -109,6 +114,7 @@ export interface LinearComment {
   readonly sessionId: string | undefined
 }
 
+/** A reaction to a comment. */
 export interface LinearReaction {
   readonly id: string
   /** A name such as `+1`, or the glyph itself. */
@@ -116,11 +122,13 @@ export interface LinearReaction {
   readonly user: {readonly id: string; readonly app: boolean} | undefined
 }
 
+/** A line of the plan that a session shows. */
 export interface PlanItem {
   readonly content: string
   readonly status: 'pending' | 'inProgress' | 'completed' | 'canceled'
 }
 
+/** What we say in a session, under an id of the caller’s. */
 export interface NewLinearActivity {
   readonly id: string
   readonly sessionId: string
@@ -130,6 +138,7 @@ export interface NewLinearActivity {
   readonly options?: readonly {readonly label: string; readonly value: string}[]
 }
 
+/** A session that is held with us as an agent. */
 export interface LinearSession {
   readonly id: string
   readonly issueId: string | undefined

@@ -1,10 +1,8 @@
 import {z} from 'zod'
+import type {LinearAuth} from '../../platform/config/config.ts'
 
-export type LinearAuth =
-  | {readonly kind: 'key'; readonly apiKey: string}
-  | {readonly kind: 'app'; readonly clientId: string; readonly clientSecret: string}
-  /** A token that somebody else keeps fresh. */
-  | {readonly kind: 'token'; token(): Promise<string>}
+/** As configured, or a token that somebody else keeps fresh. */
+export type WorkspaceAuth = LinearAuth | {readonly kind: 'token'; token(): Promise<string>}
 
 /** Where the `Authorization` header comes from. */
 export interface Credentials {
@@ -22,7 +20,7 @@ const tokenAnswer = z.object({access_token: z.string().min(1)})
  * A key as it is, an app's token by its client credentials. Those come without a refresh token and last some 30 days:
  * one is minted when needed, and another when it is no longer accepted.
  */
-export function createCredentials(auth: LinearAuth, apiUrl: string): Credentials {
+export function createCredentials(auth: WorkspaceAuth, apiUrl: string): Credentials {
   if (auth.kind === 'key') return {header: () => Promise.resolve(auth.apiKey), renew: () => false}
   if (auth.kind === 'token') return {header: async () => `Bearer ${await auth.token()}`, renew: () => false}
   let minting: Promise<string> | undefined

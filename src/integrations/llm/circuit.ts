@@ -10,22 +10,17 @@ export interface Circuit {
   abandoned(): void
 }
 
-/** After that many failures in a row nobody is let through for `restMs`; then one at a time, until one succeeds. */
-export function createCircuit({
-  clock,
-  failures = 5,
-  restMs = 60_000,
-}: {
-  readonly clock: Clock
-  readonly failures?: number
-  readonly restMs?: number
-}): Circuit {
+const MOST_FAILURES = 5
+const REST_MS = 60_000
+
+/** After so many failures in a row nobody is let through for a minute; then one at a time, until one succeeds. */
+export function createCircuit({clock}: {readonly clock: Clock}): Circuit {
   let inARow = 0
   let closedUntil = 0
   let probing = false
   return {
     admit() {
-      if (inARow < failures) return true
+      if (inARow < MOST_FAILURES) return true
       if (probing || clock() < closedUntil) return false
       return (probing = true)
     },
@@ -35,7 +30,7 @@ export function createCircuit({
     },
     failed() {
       probing = false
-      if (++inARow >= failures) closedUntil = clock() + restMs
+      if (++inARow >= MOST_FAILURES) closedUntil = clock() + REST_MS
     },
     abandoned() {
       probing = false

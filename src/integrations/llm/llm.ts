@@ -8,6 +8,7 @@ export interface Passage {
   readonly source?: string
 }
 
+/** What a model is asked. */
 export interface LlmRequest {
   /** What it is for: label of metrics and of the log; a closed set such as `intent`, `plan`, `triage`. */
   readonly purpose: string
@@ -23,6 +24,7 @@ export interface LlmRequest {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What one call took. */
 export interface LlmUsage {
   readonly inputTokens: number
   readonly outputTokens: number

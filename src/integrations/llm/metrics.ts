@@ -1,4 +1,5 @@
-import {Counter, Histogram, type Registry} from 'prom-client'
+import type {Registry} from 'prom-client'
+import {createInstruments} from '../../platform/instruments.ts'
 import type {LlmAnswer, LlmUsage} from './llm.ts'
 
 export interface LlmMetrics {
@@ -11,31 +12,22 @@ export interface LlmMetrics {
 const PURPOSES = new Set(['intent', 'reply', 'plan', 'change', 'triage', 'issue-triage', 'tools'])
 
 export function createLlmMetrics({registry}: {readonly registry: Registry}): LlmMetrics {
-  const registers = [registry]
-  const calls = new Counter({
-    name: 'llm_calls_total',
-    help: 'Calls of the language model by purpose and outcome',
-    labelNames: ['purpose', 'outcome'] as const,
-    registers,
-  })
-  const tokens = new Counter({
-    name: 'llm_tokens_total',
-    help: 'Tokens sent to and got from the language model',
-    labelNames: ['direction'] as const,
-    registers,
-  })
-  const cost = new Counter({
-    name: 'llm_cost_dollars_total',
-    help: 'Cost of the language model in US dollars, where its price is configured',
-    registers,
-  })
-  const seconds = new Histogram({
-    name: 'llm_seconds',
-    help: 'Time that calls of the language model took, tries included',
-    labelNames: ['purpose'] as const,
-    buckets: [0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60],
-    registers,
-  })
+  const {counter, histogram} = createInstruments(registry)
+  const calls = counter('llm_calls_total', 'Calls of the language model by purpose and outcome', [
+    'purpose',
+    'outcome',
+  ])
+  const tokens = counter('llm_tokens_total', 'Tokens sent to and got from the language model', ['direction'])
+  const cost = counter(
+    'llm_cost_dollars_total',
+    'Cost of the language model in US dollars, where its price is configured',
+  )
+  const seconds = histogram(
+    'llm_seconds',
+    'Time that calls of the language model took, tries included',
+    [0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60],
+    ['purpose'],
+  )
   return {
     ended(purpose, outcome, took) {
       const label = PURPOSES.has(purpose) ? purpose : 'other'

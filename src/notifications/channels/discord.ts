@@ -71,7 +71,7 @@ export function createDiscordNotices({
 }
 
 /** The message for people; foreign words are escaped. */
-export function describe(notice: Notice, mentions: readonly string[]): Reply {
+function describe(notice: Notice, mentions: readonly string[]): Reply {
   const note = noteOf(notice)
   const url = urlOf(notice)
   return {

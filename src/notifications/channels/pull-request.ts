@@ -41,7 +41,7 @@ export function createPullRequestNotices({
 }
 
 /** What the comment says; foreign words are escaped. */
-export function commentText(notice: Notice, mark: string): string {
+function commentText(notice: Notice, mark: string): string {
   const note = noteOf(notice)
   const url = urlOf(notice)
   return [

@@ -1,24 +1,26 @@
 import {createHash, randomBytes} from 'node:crypto'
 import {resolve} from 'node:path'
+import type {RiskLevel} from '../../kernel/risk-level.ts'
 import type {
   Config,
   Freeze,
   GithubAuth,
   LinearAuth,
   NotificationRules,
-  RiskLevel,
   Schedule,
   SmtpConfig,
   Target,
   ToolsConfig,
 } from './config.ts'
-import {SECRETS, type Environment} from './environment.ts'
+import {SECRETS, type EnvironmentVariables} from './environment.ts'
 import {deepFreeze, frozenMap, frozenSet, present} from './frozen.ts'
 import type {Variables} from './secrets.ts'
-import {DIAGNOSE_DEFAULTS, SHIP_DEFAULTS, tokenVariables, type SignalboxFile} from './signalbox-file.ts'
+import {DIAGNOSE_DEFAULTS} from './sections/diagnose.ts'
+import {SHIP_DEFAULTS} from './sections/targets.ts'
+import {tokenVariables, type SignalboxFile} from './signalbox-file.ts'
 
 interface Parts {
-  readonly environment: Environment
+  readonly environment: EnvironmentVariables
   readonly file: SignalboxFile
   /** All variables, secrets from files included. */
   readonly values: Variables
@@ -121,7 +123,7 @@ export function assembleConfig({environment: e, file, values, cwd}: Parts): Conf
   return deepFreeze(config)
 }
 
-function integrations(e: Environment, {models}: SignalboxFile) {
+function integrations(e: EnvironmentVariables, {models}: SignalboxFile) {
   const githubAuth = githubAuthOf(e)
   const linearAuth = linearAuthOf(e)
   return {
@@ -199,7 +201,7 @@ function toolServers({tools}: SignalboxFile, values: Variables): ToolsConfig['se
   )
 }
 
-function githubAuthOf(e: Environment): GithubAuth | undefined {
+function githubAuthOf(e: EnvironmentVariables): GithubAuth | undefined {
   if (e.GITHUB_TOKEN !== undefined) return {kind: 'token', token: e.GITHUB_TOKEN}
   const {
     GITHUB_APP_ID: appId,
@@ -210,7 +212,7 @@ function githubAuthOf(e: Environment): GithubAuth | undefined {
   return {kind: 'app', appId, privateKey, installationId}
 }
 
-function linearAuthOf(e: Environment): LinearAuth | undefined {
+function linearAuthOf(e: EnvironmentVariables): LinearAuth | undefined {
   if (e.LINEAR_API_KEY !== undefined) return {kind: 'key', apiKey: e.LINEAR_API_KEY}
   const {LINEAR_CLIENT_ID: clientId, LINEAR_CLIENT_SECRET: clientSecret} = e
   return clientId === undefined || clientSecret === undefined
@@ -218,7 +220,7 @@ function linearAuthOf(e: Environment): LinearAuth | undefined {
     : {kind: 'app', clientId, clientSecret}
 }
 
-function smtpOf(e: Environment): SmtpConfig | undefined {
+function smtpOf(e: EnvironmentVariables): SmtpConfig | undefined {
   if (e.SMTP_URL !== undefined) {
     const {protocol, hostname, port, username, password} = new URL(e.SMTP_URL)
     const implicit = protocol === 'smtps:'

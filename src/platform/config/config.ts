@@ -1,8 +1,9 @@
+import type {Environment} from '../../kernel/environment.ts'
+import type {RiskLevel} from '../../kernel/risk-level.ts'
 import type {LogLevel} from '../logger.ts'
 
-export type Role = 'bot' | 'worker' | 'api'
-export type Environment = 'development' | 'staging' | 'production'
-export type RiskLevel = 'low' | 'medium' | 'high' | 'critical'
+/** What a process does of the whole. */
+export type ProcessRole = 'bot' | 'worker' | 'api'
 
 /**
  * Everything an operator decides, read once at the door and frozen. Grouped by consumer: hand each factory its
@@ -10,7 +11,7 @@ export type RiskLevel = 'low' | 'medium' | 'high' | 'critical'
  */
 export interface Config {
   readonly instanceId: string
-  readonly roles: ReadonlySet<Role>
+  readonly roles: ReadonlySet<ProcessRole>
   readonly log: {readonly level: LogLevel}
   /** Absolute path of the data folder of the embedded services. */
   readonly home: string
@@ -94,6 +95,7 @@ export interface Config {
   readonly secrets: readonly string[]
 }
 
+/** The one HTTP server. */
 export interface HttpConfig {
   readonly host: string
   /** 0 takes a free one. */
@@ -106,6 +108,7 @@ export interface HttpConfig {
   readonly metricsToken?: string
 }
 
+/** The bot, and the server that it is for. */
 export interface DiscordConfig {
   readonly token: string
   readonly applicationId: string
@@ -116,6 +119,7 @@ export interface DiscordConfig {
   readonly statusChannelId?: string
 }
 
+/** A token, or an App installed for the repositories. */
 export type GithubAuth =
   | {readonly kind: 'token'; readonly token: string}
   /** `privateKey` is PEM with real line breaks. */
@@ -126,6 +130,7 @@ export type GithubAuth =
       readonly installationId: string
     }
 
+/** GitHub, or a GitHub Enterprise Server. */
 export interface GithubConfig {
   readonly auth: GithubAuth
   readonly apiUrl: string
@@ -138,10 +143,12 @@ export interface GithubConfig {
   readonly timeoutMs: number
 }
 
+/** A key, or an app that acts as itself. */
 export type LinearAuth =
   | {readonly kind: 'key'; readonly apiKey: string}
   | {readonly kind: 'app'; readonly clientId: string; readonly clientSecret: string}
 
+/** The workspace, and the issue that requests for approval go below. */
 export interface LinearConfig {
   readonly auth: LinearAuth
   readonly apiUrl: string
@@ -150,6 +157,7 @@ export interface LinearConfig {
   readonly approvalHubIssueId?: string
 }
 
+/** The server that mail is handed to. */
 export interface SmtpConfig {
   readonly host: string
   readonly port: number
@@ -169,6 +177,7 @@ export interface ToolsConfig {
   >
 }
 
+/** An MCP server: a program that is started, or an address. */
 export type ToolServerConfig = {
   /** Names of tools that its agents always need. */
   readonly critical: readonly string[]
@@ -317,6 +326,7 @@ export interface BreakGlassPolicy {
   readonly maximum: number
 }
 
+/** A status digest that is posted by the clock. */
 export interface Digest {
   readonly cron: string
   readonly timezone: string
@@ -349,7 +359,8 @@ export interface Project {
 
 /** A level from which something is told. */
 export type Threshold = RiskLevel | 'never'
-export type NoticeChannel = 'linear' | 'mail' | 'discord' | 'pull-request'
+/** A way to tell people things. */
+export type ChannelName = 'linear' | 'mail' | 'discord' | 'pull-request'
 
 /** What the operator changed about who is told what, where; the notifications feature knows the rest. */
 export interface NotificationRules {
@@ -357,11 +368,12 @@ export interface NotificationRules {
   /** By the event's name. */
   readonly events: ReadonlyMap<string, EventNotices>
   /** By the principal's id: the least level at which they hear of something in a channel. */
-  readonly people: ReadonlyMap<string, Readonly<Partial<Record<NoticeChannel, Threshold>>>>
+  readonly people: ReadonlyMap<string, Readonly<Partial<Record<ChannelName, Threshold>>>>
   /** By the project's name. */
   readonly projects: ReadonlyMap<string, ProjectNotices>
 }
 
+/** What is changed for notices of one level. */
 export interface LevelNotices {
   /** `fallback`: only where Linear does not do. */
   readonly mail?: 'at-once' | 'fallback' | 'never'
@@ -369,11 +381,13 @@ export interface LevelNotices {
   readonly watchers?: readonly string[]
 }
 
+/** What is changed for notices of one event. */
 export interface EventNotices {
-  readonly from: Readonly<Partial<Record<NoticeChannel, Threshold>>>
+  readonly from: Readonly<Partial<Record<ChannelName, Threshold>>>
   readonly watchers?: readonly string[]
 }
 
+/** What is changed for notices about one project. */
 export interface ProjectNotices {
   readonly watchers?: readonly string[]
   /** Comment on the project's issue that something is about. */

@@ -1,6 +1,7 @@
 import {didYouMean, type Fault} from './faults.ts'
 import {pathText, type Locate} from './read-file.ts'
-import {DIAGNOSE_DEFAULTS, type SignalboxFile} from './signalbox-file.ts'
+import {DIAGNOSE_DEFAULTS} from './sections/diagnose.ts'
+import type {SignalboxFile} from './signalbox-file.ts'
 
 /** The roles that approvals know by themselves; principals may hold others. */
 const KNOWN_ROLES = ['developer', 'team_lead', 'tech_lead', 'cto', 'security_team']

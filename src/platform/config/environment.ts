@@ -1,7 +1,7 @@
 import {createPrivateKey} from 'node:crypto'
 import {z} from 'zod'
 import {checkPublicUrl} from '../../kernel/public-url.ts'
-import type {Role} from './config.ts'
+import type {ProcessRole} from './config.ts'
 import {discordId, email, repository, siteAddress, webAddress} from './formats.ts'
 
 /**
@@ -15,8 +15,10 @@ export const environmentSchema = z.object({
   SIGNALBOX_CONFIG: z.string().optional(),
   ROLES: commaList(z.enum(['bot', 'worker', 'api']), 'must be a comma list of bot, worker and api')
     .refine(roles => roles.length > 0, 'must be a comma list of bot, worker and api')
-    .default(['bot', 'worker', 'api'] satisfies Role[]),
-  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+    .default(['bot', 'worker', 'api'] satisfies ProcessRole[]),
+  LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error'], {error: 'must be debug, info, warn or error'})
+    .default('info'),
   INSTANCE_ID: z
     .string()
     .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be at most 64 letters, digits, dots, dashes and underscores')
@@ -115,7 +117,7 @@ export const environmentSchema = z.object({
 })
 
 export type Variable = keyof typeof environmentSchema.shape
-export type Environment = z.output<typeof environmentSchema>
+export type EnvironmentVariables = z.output<typeof environmentSchema>
 
 /** Each of these may also come as `<name>_FILE`, the path of a file that holds it. */
 export const SECRETS = [

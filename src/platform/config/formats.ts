@@ -18,6 +18,18 @@ export const repository = z
     'must be a repository as owner/name',
   )
 
+export const repositoryOrDefault = repository
+  .optional()
+  .describe('owner/name; GITHUB_REPOSITORY when left out')
+
+export const workflowFile = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,100}\.ya?ml$/, 'must be the file name of a workflow, such as client-deploy.yml')
+
+export const branchOrTag = z
+  .string()
+  .regex(/^(?![-/.])(?!.*(?:\.\.|@\{|\/\/))[^\s~^:?*[\\\p{Cc}]{1,200}(?<![/.])$/u, 'must be a branch or tag')
+
 const discordIdReason = 'must be a Discord id: digits only, in quotes, since numbers that large lose digits'
 export const discordId = z.string({error: discordIdReason}).regex(/^\d{1,20}$/, discordIdReason)
 
@@ -51,7 +63,7 @@ export const instant = z.iso
   .transform(text => Date.parse(text))
 
 const weekTimeReason = 'must be a day and a time, such as "Fri 16:00", in quotes'
-export const WEEK_DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
+const WEEK_DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
 /** Minutes since the week began, Monday at midnight. */
 export const weekTime = z
   .string({error: weekTimeReason})
@@ -73,6 +85,10 @@ export const finiteDuration = z
 export const variableName = z
   .string()
   .regex(/^[A-Z][A-Z0-9_]{0,99}$/, 'must be the name of an environment variable')
+
+/** Where a section takes a secret from: the variable, not the secret. */
+export const secretVariable = (what: string) =>
+  variableName.optional().describe(`the variable that holds ${what} (or <name>_FILE its path)`)
 
 export const cron = z.string().refine(isCron, 'must be a cron schedule of five fields, such as "0 16 * * *"')
 

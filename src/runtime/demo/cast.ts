@@ -28,7 +28,7 @@ export const REPOSITORY = 'acme/web'
 /** Where Ada reads her mail. */
 export const ADA_MAIL = 'ada@acme.test'
 
-export const WORKFLOWS = {
+const WORKFLOWS = {
   client: {file: 'client-deploy.yml', name: 'Client deploy'},
   staging: {file: 'staging-deploy.yml', name: 'Staging deploy'},
   production: {file: 'production-deploy.yml', name: 'Production deploy'},
@@ -79,6 +79,19 @@ export function castInto({
     artifacts: ({correlation_id: id, api_base: api}) => [
       {name: 'diagnose-summary', files: {'diagnose-summary.json': JSON.stringify(diagnosisOf(id, api))}},
     ],
+  })
+  // What whoever approves a deploy to production is shown of the commit.
+  repository.workflow('ci.yml', {
+    name: 'CI',
+    jobs: [{name: 'test', steps: [{name: 'Test', ms: 900, run: 'npm test'}]}],
+  })
+  repository.startRun({
+    workflow: 'ci.yml',
+    event: 'push',
+    title: 'Keep the coupon through checkout',
+    actor: 'grace',
+    ageMs: 3 * 3_600_000,
+    conclusion: 'success',
   })
   for (const {workflow, hoursAgo, minutes, conclusion, actor} of HISTORY) {
     repository.startRun({

@@ -31,7 +31,7 @@ interface Option {
 }
 
 /** The demo's own words, apart from slash commands. */
-export const WORDS = [
+const WORDS = [
   {word: 'as ', label: 'as <person>', hint: 'be somebody else: ada, grace, ben or anybody new'},
   {word: 'press ', label: 'press <button>', hint: 'press a button of the newest message that has it'},
   {word: 'write ', label: 'write <text>', hint: 'fill in the form that a button opened'},

@@ -101,7 +101,7 @@ export async function deployed(
   return {message, closing: closingOf(message.id), run}
 }
 
-export function isFinal(message: MessageView | undefined): boolean {
+function isFinal(message: MessageView | undefined): boolean {
   return (
     message !== undefined && !message.loading && message.content !== '' && !/^(🟡|⏳)/u.test(message.content)
   )

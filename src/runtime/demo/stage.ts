@@ -67,7 +67,7 @@ export async function openStage({home, redisUrl, speed, step, onDeath}: StageOpt
       return url
     })
     const {discord, github, linear, mailbox, cast} = await step(
-      'Emulators of Discord, GitHub, Linear and a mailbox',
+      'Emulators: Discord, GitHub, Linear, mailbox',
       async () => {
         const services = {
           discord: await startDiscordEmulator(),

@@ -80,6 +80,6 @@ export function commentOn({
   ].join('\n')
 }
 
-export function percent(share: number): string {
+function percent(share: number): string {
   return `${Math.round(share * 100)} %`
 }

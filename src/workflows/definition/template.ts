@@ -11,9 +11,9 @@ export interface Placed {
 }
 
 /** Every expression of a value, however deep, compiled; those that can't be, as their errors. */
-export function expressionsIn(value: Json | undefined, path: readonly PropertyKey[] = []): Placed[] {
+export function expressionsIn(value: Json | undefined): Placed[] {
   const found: Placed[] = []
-  collect(value, path, found)
+  collect(value, [], found)
   return found
 }
 

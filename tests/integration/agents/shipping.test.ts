@@ -98,17 +98,25 @@ describe('deploy_service', () => {
     })
   })
 
-  test('a branch that moves in between is not shipped: the run is stopped', async () => {
-    web.workflow('client-deploy.yml', {name: 'Client Deploy', hold: true})
-    const sha = web.commit('approved')
-    github.on(change => {
-      if (change.kind === 'request' && change.request.route === 'branchesAt' && change.request.status === 200)
-        if (web.branches().get('main') === sha) web.commit('sneaked in')
-    })
-    await expect(deploy({sha})).rejects.toMatchObject({code: 'CONFLICT'})
-    await github.eventually(() => web.runs[0]?.status === 'completed')
-    expect(web.runs[0]?.conclusion).toBe('cancelled')
-  })
+  test.each(['branchesAt', 'commit'])(
+    'a branch that moves after it was looked at (%s) is not shipped: the run is stopped',
+    async route => {
+      web.workflow('client-deploy.yml', {name: 'Client Deploy', hold: true})
+      const sha = web.commit('approved')
+      github.on(change => {
+        if (change.kind === 'request' && change.request.route === route && change.request.status === 200)
+          if (web.branches().get('main') === sha) web.commit('sneaked in')
+      })
+      const shipping =
+        route === 'commit' ? agents.perform(cicd, 'deploy_artifact', {target: 'client'}) : deploy({sha})
+      await expect(shipping).rejects.toMatchObject({
+        code: 'CONFLICT',
+        message: expect.stringContaining(`instead of ${sha.slice(0, 7)}`) as string,
+      })
+      await github.eventually(() => web.runs[0]?.status === 'completed')
+      expect(web.runs[0]?.conclusion).toBe('cancelled')
+    },
+  )
 
   describe('starts one run', () => {
     test.each([
@@ -365,6 +373,7 @@ describe('run_pipeline', () => {
     web.workflow('ci.yml', {name: 'CI', jobs: JOBS})
     const pull = web.pullRequest({title: 'b', head: 'add-b', files: {'b.md': 'x\n'}})
     const {output} = await run({sha: pull.headSha})
+    expect(web.runs).toMatchObject([{workflow: 'ci.yml', headSha: pull.headSha, conclusion: 'success'}])
     expect(output).toMatchObject({
       conclusion: 'success',
       passed: true,

@@ -162,21 +162,20 @@ test('a first step without an effect outside commits with the creation: three st
 
 test('a start does not wait for a slow first step, and none begins twice', async () => {
   let begun = 0
-  const slowly: TestAction = async ({input}) => {
+  let finish = () => {}
+  const slowly: TestAction = ({input}) => {
     begun++
-    await sleep(500)
-    return input
+    return new Promise(resolve => (finish = () => resolve(input)))
   }
   const slow = aPlan('slow', [
     aStep('slow', doing('slowly', {pure: true})),
     aStep('quick', doing('answer', {pure: true})),
   ])
   const {workflows} = await open([slow], {slowly})
-  const began = performance.now()
   const {id} = await workflows.start({workflow: 'slow', input: null})
-  expect(performance.now() - began).toBeLessThan(400)
   const steps = (await workflows.get(id))?.steps?.map(({id: step, status}) => `${step} ${status}`)
   expect(steps).toEqual(['slow running', 'quick succeeded'])
+  finish()
   expect(await workflows.ended(id)).toBe('completed')
   expect(begun).toBe(1)
 })
@@ -352,7 +351,8 @@ test('of an agent no more attempts go on at a time than it can take, and one tha
   const asked = Date.now()
   await workflows.cancel(id, {by: 'ada'})
   expect(await workflows.ended(id)).toBe('cancelled')
-  expect(Date.now() - asked).toBeLessThan(3_000)
+  // Not asked to stop, it would go on for a minute.
+  expect(Date.now() - asked).toBeLessThan(30_000)
 })
 
 test('a run whose inbox can’t be read for a moment is carried on, not given up', async () => {
@@ -552,7 +552,7 @@ test('a timer wakes a parked run in time', async () => {
   const {id} = await workflows.start({workflow: 'timer', input: null})
   expect(await workflows.ended(id)).toBe('completed')
   expect(Date.now() - began).toBeGreaterThanOrEqual(150)
-  expect(Date.now() - began).toBeLessThan(2_000)
+  expect(Date.now() - began).toBeLessThan(10_000)
 })
 
 test('a result that is no JSON, or too large, fails its step instead of the run’s record', async () => {

@@ -8,6 +8,7 @@ import type {Json} from '../../../src/kernel/json.ts'
 import {silentLogger} from '../../../src/platform/logger.ts'
 import type {Actor} from '../../../src/sdk/index.ts'
 import {createGates, type Gates} from '../../../src/workflows/gates.ts'
+import {gapOf} from '../../../src/workflows/shipments.ts'
 import type {ShownRun, ShownStep} from '../../../src/workflows/shown.ts'
 import {discordOf, openApprovals, peopleOf, TEAM, type OpenApprovals} from '../../support/approvals.ts'
 import {createTestDatabase, type TestDatabase} from '../../support/database.ts'
@@ -94,7 +95,10 @@ function open(): Gates {
           (readable ? {kind: 'seen', value: {headSha: head}} : {kind: 'refused', reason: 'no'}) as never,
       },
       releases: {
-        at: async ({ref}) => ({kind: 'seen', value: {sha: ref, workflowSha: 'blob'}}),
+        at: async ({ref}) => ({
+          kind: 'seen',
+          value: {sha: ref === 'main' ? head : ref, workflowSha: 'blob'},
+        }),
         card: async () => ({
           ...{commits: [], commitCount: 0, pullRequests: [], issues: [], migrations: []},
           ...{diff: {files: 0, additions: 0, deletions: 0}, checks: 'success' as const, missing: []},
@@ -175,6 +179,16 @@ describe('a gate', () => {
     expect(verdicts()).toEqual([{name: SIGNAL, payload: {approved: true, by: 'tom, grace'}}])
   })
 
+  test('that nobody waits at any more uses no approval, however often its word comes', async () => {
+    await ask()
+    await vote('tom')
+    await vote('grace')
+    step = {status: 'failed', attempt: 1}
+    await hear()
+    expect(verdicts()).toEqual([])
+    expect(await request()).toMatchObject({status: 'approved', usedAt: undefined})
+  })
+
   test('brings a no with its reason', async () => {
     await ask()
     await vote('grace', 'reject', 'not today')
@@ -195,6 +209,31 @@ describe('a gate', () => {
       reason: expect.stringContaining('It moved') as string,
     })
     expect(await request()).toMatchObject({status: 'cancelled', usedAt: undefined})
+  })
+
+  test('that names a branch is about what it holds, and void when it holds something else', async () => {
+    await ask({...ASKED, details: {target: 'client', ref: 'main'}})
+    expect(await request()).toMatchObject({
+      action: {sha: SHA},
+      bound: {target: 'client', ref: 'main', sha: SHA, workflow: 'client-deploy.yml@blob'},
+      card: {checks: 'success'},
+    })
+    await vote('tom')
+    await vote('grace')
+    head = 'f'.repeat(40)
+    await hear()
+    expect(verdicts()[0]?.payload).toMatchObject({
+      approved: false,
+      reason: expect.stringContaining(`sha: ${SHA} → ${head}`) as string,
+    })
+  })
+
+  test('that names a target which nobody knows binds its name, so that it covers no other', async () => {
+    await ask({...ASKED, details: {target: 'clinet'}})
+    const {action, bound} = await request()
+    expect(bound['target']).toBe('clinet')
+    const client = {name: 'client', repository: 'acme/web', environment: 'production'} as const
+    expect(gapOf({action, bound}, {target: client, sha: SHA})).toBe('for clinet')
   })
 
   test('whose pull request can’t be read any more is a no', async () => {
@@ -343,8 +382,7 @@ describe('a run that does not wait any more', () => {
 
   test('takes no verdict, and nobody minds', async () => {
     await ask()
-    await vote('tom')
-    await vote('grace')
+    await vote('tom', 'reject')
     step = {status: 'cancelled', attempt: 1}
     await hear()
     expect(verdicts()).toEqual([])

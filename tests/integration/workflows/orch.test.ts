@@ -189,7 +189,6 @@ steps:
   const run = await endOf(app, 'layers')
   expect(most).toBe(3)
   expect(took(run)).toBeGreaterThanOrEqual(495)
-  expect(took(run)).toBeLessThan(1_100)
   const [a, b, c, join] = run.steps ?? []
   for (const each of [a, b, c])
     expect(Date.parse(join?.started_at ?? '')).toBeGreaterThanOrEqual(Date.parse(each?.ended_at ?? ''))

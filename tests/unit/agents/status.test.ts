@@ -1,5 +1,6 @@
 import {expect, test} from 'vitest'
 import statusReporter from '../../../agents/status_reporter.ts'
+import {digestRuns} from '../../../src/deployments/digest.ts'
 import {AppError} from '../../../src/kernel/errors.ts'
 import type {ActionContext, WorkflowRunsPort, WorkflowRunSummary} from '../../../src/sdk/index.ts'
 
@@ -69,3 +70,31 @@ test('a workflow that GitHub refuses to show stands beside the others; what may 
   const away = new AppError('UPSTREAM_UNAVAILABLE', 'GitHub did not answer.')
   await expect(status(1, {deploy: [aRun(1)], docs: away})).rejects.toBe(away)
 })
+
+test.each([
+  [49, '49 runs: '],
+  [50, 'the newest 50 runs: '],
+  [120, 'the newest 50 runs: '],
+])(
+  'of %i runs in a day the digest says %s: what is beyond those that are read is not denied',
+  async (count, words) => {
+    const runs = Array.from({length: count}, (_, nth) => aRun(nth, {createdAt: NOW - nth * 1000}))
+    const services = {
+      workflowRuns: {
+        workflows: () => [{label: 'deploy', repository: 'acme/web', workflow: 'deploy.yml', branch: 'main'}],
+        recent: async (_workflow: unknown, wanted: {count: number}) => runs.slice(0, wanted.count),
+        digest: digestRuns,
+      },
+      endpoints: {check: async () => [], digest: () => ({level: 'unknown', sides: []})},
+      uptime: {history: async () => []},
+      evaluations: {compare: () => undefined, worsened: async () => []},
+    }
+    const context = {services, signal: AbortSignal.timeout(1000), now: () => NOW}
+    const result = await statusReporter.actions['digest']?.run(
+      {period: 'daily'},
+      context as unknown as ActionContext,
+    )
+    if (result?.kind !== 'replied') throw new Error('no reply')
+    expect(result.reply.lines?.[0]).toContain(`**deploy** ${words}`)
+  },
+)

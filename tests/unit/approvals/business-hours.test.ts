@@ -1,7 +1,8 @@
 import {describe, expect, test} from 'vitest'
 import {closedAt, withOnCall} from '../../../src/approvals/business-hours.ts'
 import {requirementOf} from '../../../src/approvals/policy.ts'
-import type {RiskLevel, Schedule} from '../../../src/platform/config/config.ts'
+import type {RiskLevel} from '../../../src/kernel/risk-level.ts'
+import type {Schedule} from '../../../src/platform/config/config.ts'
 
 const MINUTE = 60_000
 const HOURS: Schedule = {

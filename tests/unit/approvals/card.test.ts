@@ -113,7 +113,7 @@ test.each([
 
 describe('what checks say together', () => {
   const run = (file: string, conclusion: string | null, status = 'completed') =>
-    ({path: `.github/workflows/${file}@refs/heads/main`, conclusion, status}) as RunSummary
+    ({path: `.github/workflows/${file}@refs/heads/main`, conclusion, status, attempt: 1}) as RunSummary
   const check = (conclusion: string | null, url = 'https://ci.example.com/1'): Check => ({
     ...{name: 'scan', url, conclusion},
     status: conclusion === null ? 'in_progress' : 'completed',
@@ -151,6 +151,25 @@ describe('what checks say together', () => {
     ['that some other check goes on', [run('ci.yml', 'success')], [check(null)], 'pending'],
     ['nothing where there is none', [], [], 'unknown'],
     ['nothing by what was skipped', [run('ci.yml', 'skipped')], [], 'unknown'],
+    [
+      'no success where a workflow was only broken off',
+      [run('ci.yml', 'cancelled'), run('lint.yml', 'success')],
+      [],
+      'unknown',
+    ],
+    ['nor where another app was', [run('ci.yml', 'success')], [check('stale')], 'unknown'],
+    [
+      'what was said before a run was broken off',
+      [run('ci.yml', 'cancelled'), run('ci.yml', 'success')],
+      [],
+      'success',
+    ],
+    [
+      'that it goes on, where it went well before',
+      [run('ci.yml', null, 'in_progress'), run('ci.yml', 'success')],
+      [],
+      'pending',
+    ],
   ] as const)('%s', (_what, runs, checks, expected) => {
     expect(verdict(runs, checks)).toBe(expected)
   })
@@ -170,22 +189,39 @@ describe('what checks say together', () => {
     ).toEqual(['End to end', 'lint.yml', 'CodeQL'])
   })
 
+  test.each([
+    ['one that was broken off', run('ci.yml', 'cancelled')],
+    ['one that was skipped', run('ci.yml', 'skipped')],
+    ['one that is under way', run('ci.yml', null, 'in_progress')],
+  ])('still fails behind %s: nobody takes a failure back by starting anew', (_what, newest) => {
+    const runs = [newest, run('ci.yml', 'failure')]
+    expect(failingOf({deploys, checks: [], runs})).toEqual(['ci.yml'])
+    expect(verdict(runs)).toBe('failure')
+    expect(failingOf({deploys, checks: [], runs: [run('ci.yml', 'success'), ...runs]})).toEqual([])
+  })
+
+  test('fails while it is tried again under the same id, as far as anybody knows', () => {
+    const again = {...run('ci.yml', null, 'in_progress'), attempt: 2}
+    expect(failingOf({deploys, checks: [], runs: [again]})).toEqual(['ci.yml (tried again, not over yet)'])
+  })
+
   test('is never success while part of it can’t be seen, and failure as soon as any is seen', () => {
     expect(verdict(undefined, [check('success')])).toBe('unknown')
     expect(verdictOf({runs: [run('ci.yml', 'success')], checks: undefined, deploys})).toBe('unknown')
     expect(verdictOf({runs: [run('ci.yml', 'failure')], checks: undefined, deploys})).toBe('failure')
   })
 
-  test('is success only if every newest run and every check that has ended did not fail', () => {
+  test('is success only if every workflow’s last word is, and none was only broken off', () => {
     const words = fc.constantFrom('success', 'failure', 'skipped', 'cancelled', 'timed_out', 'neutral')
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.constantFrom('a.yml', 'b.yml', 'c.yml'), words)), list => {
         const runs = list.map(([file, conclusion]) => run(file, conclusion))
-        const newest = ['a.yml', 'b.yml', 'c.yml'].flatMap(
-          file => list.find(([name]) => name === file)?.[1] ?? [],
-        )
-        const failed = newest.some(word => word === 'failure' || word === 'timed_out')
-        expect(verdict(runs) === 'success').toBe(!failed && newest.includes('success'))
+        const last = ['a.yml', 'b.yml', 'c.yml'].map(file => {
+          const said = list.flatMap(([name, word]) => (name === file ? [word] : []))
+          return said.find(word => ['success', 'failure', 'timed_out'].includes(word)) ?? said[0]
+        })
+        const wrong = last.some(word => word === 'failure' || word === 'timed_out' || word === 'cancelled')
+        expect(verdict(runs) === 'success').toBe(!wrong && last.includes('success'))
       }),
     )
   })

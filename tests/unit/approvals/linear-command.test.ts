@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import {describe, expect, test} from 'vitest'
 import {choiceIn, commandIn, voteIn} from '../../../src/approvals/surfaces/linear-command.ts'
+import {cpuMs} from '../../support/cost.ts'
 
 describe('commandIn', () => {
   test.each([
@@ -73,9 +74,7 @@ describe('commandIn', () => {
       '/approve '.repeat(10_000),
       '```\n'.repeat(10_000),
     ]) {
-      const begun = performance.now()
-      commandIn(hostile)
-      expect(performance.now() - begun).toBeLessThan(1000)
+      expect(cpuMs(() => commandIn(hostile))).toBeLessThan(1000)
     }
   })
 })

@@ -20,7 +20,14 @@ const ROLES = [
   'the requester, a cto',
   'a stranger',
 ]
-const SURFACES: readonly Surface[] = ['discord', 'linear', 'mail', 'http', 'chat']
+const IS_SURFACE: Readonly<Record<Surface, true>> = {
+  discord: true,
+  linear: true,
+  mail: true,
+  http: true,
+  chat: true,
+}
+const SURFACES = Object.keys(IS_SURFACE) as readonly Surface[]
 
 /** What one vote does that gives words with it, by somebody with that role, on a request nobody has voted on yet. */
 function effectOf(

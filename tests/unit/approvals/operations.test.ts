@@ -8,7 +8,8 @@ import {
 } from '../../../src/approvals/operations.ts'
 import {requirementOf} from '../../../src/approvals/policy.ts'
 import type {Requirement} from '../../../src/approvals/request.ts'
-import type {ApprovalPolicy, RiskLevel} from '../../../src/platform/config/config.ts'
+import type {RiskLevel} from '../../../src/kernel/risk-level.ts'
+import type {ApprovalPolicy} from '../../../src/platform/config/config.ts'
 
 const action = (text: string) => {
   const [operation = '', environment = '', resource] = text.split(' / ')

@@ -1,7 +1,8 @@
 import {describe, expect, test} from 'vitest'
 import {requirementOf} from '../../../src/approvals/policy.ts'
 import {awakeAt} from '../../../src/approvals/quiet-hours.ts'
-import type {ApprovalPolicy, RiskLevel} from '../../../src/platform/config/config.ts'
+import type {RiskLevel} from '../../../src/kernel/risk-level.ts'
+import type {ApprovalPolicy} from '../../../src/platform/config/config.ts'
 
 const MINUTE = 60_000
 const required = (level: RiskLevel, policy?: ApprovalPolicy) =>

@@ -61,9 +61,9 @@ function open(...requests: readonly ApprovalRequest[]) {
   return createApprovalsPort({
     approvals: {
       find: async id => requests.find(request => request.id === id),
-      pending: async ({roles, limit}) =>
+      pending: async ({roles, beginning = '', limit}) =>
         requests
-          .filter(({status}) => status === 'pending')
+          .filter(({id, status}) => status === 'pending' && id.startsWith(beginning))
           .filter(({required}) => !roles || required.roles.some(role => roles.includes(role)))
           .slice(0, limit),
       statistics: async () => [

@@ -18,7 +18,7 @@ beforeEach(() => {
   history = {kind: 'seen', value: []}
 })
 
-function releases(targets = [CLIENT]) {
+function releases(targets = [CLIENT], recorded = false) {
   const unused = () => Promise.reject(new Error('not asked'))
   return createReleases({
     hosts: {
@@ -30,6 +30,7 @@ function releases(targets = [CLIENT]) {
       },
     },
     targets,
+    recorded: async (target, sha) => recorded && target === 'client' && sha === SHA,
   })
 }
 
@@ -61,8 +62,8 @@ describe('what fails of what a branch holds', () => {
 })
 
 describe('a commit went well at a target', () => {
-  const wentWell = (targets?: (typeof CLIENT)[]) =>
-    releases(targets).wentWell({...CLIENT, target: 'client', sha: SHA})
+  const wentWell = (targets?: (typeof CLIENT)[], recorded?: boolean) =>
+    releases(targets, recorded).wentWell({...CLIENT, target: 'client', sha: SHA})
 
   test.each<[string, RunSummary, boolean]>([
     ['that it was shipped to with success', deployed(SHA, 'success'), true],
@@ -74,9 +75,13 @@ describe('a commit went well at a target', () => {
     expect(await wentWell()).toEqual({kind: 'seen', value: well})
   })
 
-  test('for all we know only where no other target ships the same way, and GitHub answers', async () => {
+  test('by GitHub’s history only where no other target ships the same way: then by our own record', async () => {
+    const shared = [CLIENT, {...CLIENT, name: 'other'}]
     history = {kind: 'seen', value: [deployed(SHA, 'success')]}
-    expect(await wentWell([CLIENT, {...CLIENT, name: 'other'}])).toEqual({kind: 'seen', value: false})
+    expect(await wentWell(shared)).toEqual({kind: 'seen', value: false})
+    history = {kind: 'seen', value: []}
+    expect(await wentWell(shared, true)).toEqual({kind: 'seen', value: true})
+    expect(await wentWell([CLIENT], true)).toEqual({kind: 'seen', value: false})
     history = {kind: 'failed', reason: 'timeout'}
     expect(await wentWell()).toEqual(history)
   })

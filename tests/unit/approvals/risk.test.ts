@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import {describe, expect, test} from 'vitest'
 import {readRisk} from '../../../src/approvals/risk-text.ts'
-import {assess, RISK_LEVELS, RISK_RULES, type RiskContext} from '../../../src/approvals/risk.ts'
+import {assess, RISK_RULES, type RiskContext} from '../../../src/approvals/risk.ts'
+import {RISK_LEVELS} from '../../../src/kernel/risk-level.ts'
 
 const dev = {environment: 'development'}
 const staging = {environment: 'staging'}

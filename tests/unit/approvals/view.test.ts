@@ -63,6 +63,15 @@ describe('the request’s message', () => {
     }
   })
 
+  test.each([
+    [{name: 'ada', person: 'ada'}, 'asked by ada '],
+    [{name: 'Grace, CTO', person: 'mallory'}, 'asked by mallory (Grace, CTO) '],
+    [{name: 'grace', account: {kind: 'discord', id: '1'}}, 'asked by grace (no known person) '],
+  ] as const)('says who asked, whatever they call themselves: %o', (requester, words) => {
+    const text = describeApproval(aRequest({requester})).lines?.join('\n').replaceAll('\\', '')
+    expect(text).toContain(words)
+  })
+
   test('whatever others wrote, it pings nobody, links nowhere and breaks no line', () => {
     fc.assert(
       fc.property(foreignText(300), words => {

@@ -1,10 +1,11 @@
 import {expect, test} from 'vitest'
 import {permit, type AccessPolicy} from '../../../src/access/policy.ts'
 import {answeringCommand, buttonDemand, BUTTONS, type CommandButton} from '../../../src/bot/buttons.ts'
+import {createIntake} from '../../../src/bot/intake.ts'
 import {parseCustomId, customId} from '../../../src/integrations/discord/render.ts'
 import type {Invocation} from '../../../src/invocations/invocation.ts'
 import {loadFolder} from '../../../src/runtime/load-plugins.ts'
-import type {Actor, CommandDefinition} from '../../../src/sdk/index.ts'
+import type {Actor, CommandDefinition, Services} from '../../../src/sdk/index.ts'
 
 const commands = await loadFolder<CommandDefinition>('commands', command => command.name)
 const nobody: AccessPolicy = {admin: {userIds: [], roleIds: []}, principals: [], rules: new Map()}
@@ -47,6 +48,45 @@ test('every button has a demand, and an id that is understood again', () => {
     expect(parseCustomId(customId(action, anInvocation('status').id))?.action).toBe(action)
   }
 })
+
+test.each([
+  ['ship', 'ship', {target: 'client', strategy: 'full'}, 'accept'],
+  // Its options are an id that `/ship` would take for a plan’s.
+  ['ship', 'carry_out', {run_id: anInvocation('ship').id}, 'this button is not in use any more'],
+  [
+    'ship',
+    'decide',
+    {id: anInvocation('ship').id, decision: 'promote'},
+    'this button is not in use any more',
+  ],
+])(
+  'Retry gives /%s again only where that is what was carried out, not %s',
+  async (name, action, options, what) => {
+    const take = createIntake({
+      commands,
+      policy: {...nobody, admin: {userIds: [grace.id], roleIds: []}},
+      services: {releases: {target: () => ({name: 'client'})}} as unknown as Services,
+      invocationStore: {find: async () => ({...anInvocation(name), action, options})},
+    })
+    const customId = `v1:retry:${anInvocation(name).id}`
+    const intake = await take(
+      {
+        ...{
+          id: '1',
+          token: 't',
+          applicationId: '1',
+          channelId: '2',
+          guildId: '3',
+          actor: grace,
+          createdAt: 0,
+        },
+        request: {kind: 'button', customId},
+      },
+      {kind: 'button', customId},
+    )
+    expect(intake.kind === 'tell' ? intake.reply.title : intake.kind).toBe(what)
+  },
+)
 
 test('an answer to a take-over is for the one who answers, and each is carried out', () => {
   const takeOver = commands.get('take-over')

@@ -144,6 +144,7 @@ describe('options that arrive', () => {
         if (!parsed.ok) return void expect(parsed.problems.length).toBeGreaterThan(0)
         expect(['red', 'blue']).toContain(parsed.options['colour'])
         expect([1, 2, 3]).toContain(parsed.options['coats'])
+        expect([true, false, undefined]).toContain(parsed.options['dry'])
       }),
     )
   })

@@ -1,12 +1,14 @@
+import {DiscordAPIError} from '@discordjs/rest'
 import {describe, expect, test} from 'vitest'
 import {toDiscordCommand} from '../../../src/bot/command-form.ts'
-import {compare} from '../../../src/bot/registration.ts'
+import {compare, syncCommands} from '../../../src/bot/registration.ts'
+import {silentLogger} from '../../../src/platform/logger.ts'
+import type {Db} from '../../../src/platform/postgres.ts'
 import {loadFolder} from '../../../src/runtime/load-plugins.ts'
 import type {CommandDefinition} from '../../../src/sdk/index.ts'
 
-const wanted = [...(await loadFolder<CommandDefinition>('commands', command => command.name)).values()].map(
-  toDiscordCommand,
-)
+const declared = [...(await loadFolder<CommandDefinition>('commands', command => command.name)).values()]
+const wanted = declared.map(toDiscordCommand)
 const NOTHING = {added: [], changed: [], removed: []}
 
 /** As Discord gives them back: ids of its own, nulls, defaults left out or added, keys in its own order. */
@@ -72,5 +74,53 @@ describe('between what we declare and what Discord holds', () => {
 
   test('everything is new to a Discord that holds nothing', () => {
     expect(compare(wanted, []).added).toHaveLength(wanted.length)
+  })
+})
+
+describe('what was registered in another scope', () => {
+  const refusal = (status: number) =>
+    new DiscordAPIError({code: 50001, message: 'Missing Access'}, 50001, status, 'PUT', 'https://x', {})
+
+  /** Starts for the server 7, where the application had other scopes before; answers what it took away and forgot. */
+  async function starts(scopes: readonly string[], failure?: Error) {
+    const emptied: (string | undefined)[] = []
+    const forgotten: unknown[] = []
+    const db = {
+      query: async (sql: string, [first]: readonly unknown[]) => {
+        if (sql.startsWith('delete')) forgotten.push(first)
+        return {rows: /^select scope/.test(sql) ? scopes.map(scope => ({scope})) : []}
+      },
+    } as unknown as Db
+    const discord = {
+      applicationId: '1',
+      registeredCommands: async () => [],
+      registerCommands: async (commands: readonly unknown[], guild: string | undefined) => {
+        if (commands.length > 0) return []
+        if (failure) throw failure
+        emptied.push(guild)
+        return []
+      },
+    }
+    const commands = declared.slice(0, 1)
+    expect(await syncCommands({commands, discord, db, guildId: '7', log: silentLogger})).toMatchObject({
+      added: {length: 1},
+    })
+    return {emptied, forgotten}
+  }
+
+  test('is taken away and forgotten, so that no command shows twice', async () => {
+    expect(await starts(['1/8', '1/global'])).toEqual({
+      emptied: ['8', undefined],
+      forgotten: ['1/8', '1/global'],
+    })
+    expect(await starts([])).toEqual({emptied: [], forgotten: []})
+  })
+
+  test('stays known where Discord fails, and keeps nobody from starting', async () => {
+    expect(await starts(['1/8'], refusal(500))).toEqual({emptied: [], forgotten: []})
+  })
+
+  test('is forgotten where we are no member any more', async () => {
+    expect(await starts(['1/8'], refusal(403))).toEqual({emptied: [], forgotten: ['1/8']})
   })
 })

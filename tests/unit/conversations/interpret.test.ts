@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import {describe, expect, test} from 'vitest'
 import {REQUESTS} from '../planning/requests.ts'
 import {REQUESTS_OF_OTHERS} from '../planning/requests-of-others.ts'
+import {KNOWN} from '../planning/surroundings.ts'
 import {agrees, declines, interpret, SURE_ENOUGH} from '../../../src/conversations/interpret.ts'
 
 const ID = '9f3c21aa-1234-4abc-8def-0123456789ab'
@@ -13,13 +14,13 @@ describe('what a message means', () => {
     ['please deploy client to staging', 'task_submission', 'cicd'],
     ['Could you ship the checkout fix to staging and update the docs?', 'task_submission', undefined],
     ['run the tests', 'task_submission', 'cicd'],
-    ['roll back the api', 'task_submission', 'cicd'],
+    ['roll back the api', 'task_submission', 'infrastructure'],
     ['review pull request #7', 'task_submission', 'code-review'],
     ['fix the login bug in OPS-12', 'task_submission', 'feature-dev'],
     ['implement dark mode', 'task_submission', 'feature-dev'],
     ['update the docs', 'task_submission', 'documentation'],
     ['hey signalbox, write the readme', 'task_submission', 'documentation'],
-    ['diagnose the last failure', 'task_submission', 'infrastructure'],
+    ['diagnose the last failure', 'task_submission', 'cicd'],
     ["I'd like you to refactor the parser", 'task_submission', 'feature-dev'],
     ['is staging healthy?', 'task_submission', 'infrastructure'],
     ['why is production down?', 'task_submission', 'infrastructure'],
@@ -94,8 +95,8 @@ describe('what a message means', () => {
 test.each(
   [...REQUESTS, ...REQUESTS_OF_OTHERS].filter(([, expected]) => expected !== '?').map(([request]) => request),
 )('leaves to the planner what is its to plan: %s', request => {
-  expect(interpret(request).intent).toBe('task_submission')
-  expect(interpret(request).confidence).toBeGreaterThanOrEqual(SURE_ENOUGH)
+  expect(interpret(request, KNOWN).intent).toBe('task_submission')
+  expect(interpret(request, KNOWN).confidence).toBeGreaterThanOrEqual(SURE_ENOUGH)
 })
 
 test('whatever is said, it is read, and a decision takes the word for it', () => {

@@ -106,7 +106,7 @@ describe('why it should go ahead', () => {
   })
 
   test.each<[string, object]>([
-    ['what does it change?', {do: 'plan'}],
+    ['what does it change?', {do: 'talk'}],
     ['is it safe?', {do: 'talk'}],
     ['is it safe', {do: 'talk'}],
     ['who asked for it?', {do: 'talk'}],

@@ -27,6 +27,8 @@ let there: {
   asked: ApprovalRequest | undefined | AppError
   redeemed: Redeemed
   refAt: string | undefined
+  /** Whether it went well at the target before. */
+  before: Look<boolean>
 }
 let done: string[]
 beforeEach(() => {
@@ -39,6 +41,7 @@ beforeEach(() => {
     asked: anApproval(),
     redeemed: {kind: 'go'},
     refAt: undefined,
+    before: {kind: 'seen', value: false},
   }
 })
 
@@ -63,6 +66,7 @@ function gate() {
         ...{verdict: there.card.checks, failing: there.card.failing ?? [], missing: []},
         ...(there.unread ? {unread: there.unread} : {}),
       }),
+      wentWell: async () => there.before,
     },
     refs: {refAt: async () => there.refAt, tag: async ({sha}) => `signalbox/${sha}`},
     assess: () => ({level: 'high', score: 7.5, reasons: ['deploy to production']}),
@@ -167,6 +171,21 @@ describe('asking', () => {
   })
 })
 
+test('a way back stays open for what fails by now, where it went well before, and for nothing else', async () => {
+  const back = newDeployment({...aRequest(), goesBack: true}, {guarded: true})
+  there.card = {...CARD, checks: 'failure', failing: ['nightly']}
+  expect(await inspect(back)).toMatchObject({verdict: {kind: 'blocked'}})
+  there.before = {kind: 'failed', reason: 'timeout'}
+  expect(await inspect(back)).toMatchObject({phase: 'inspecting', misses: 1})
+  there.before = {kind: 'seen', value: true}
+  expect(await inspect()).toMatchObject({verdict: {kind: 'blocked'}})
+  const parked = await inspect(back)
+  expect(parked.phase).toBe('parked')
+  there.asked = anApproval({status: 'approved', id: parked.gate?.ask?.approvalId ?? ''})
+  const approval = await gate().consult(parked.gate?.ask?.approvalId ?? '')
+  expect(await begin(decide(parked, approval))).toMatchObject({phase: 'dispatching'})
+})
+
 describe('beginning', () => {
   test('uses the approval of exactly that, once', async () => {
     const state = await begin(await approved())
@@ -233,6 +252,18 @@ describe('beginning', () => {
     expect((await begin(bare)).dispatchRef).toBe('main')
     expect((await begin(state)).dispatchRef).toBeUndefined()
   })
+})
+
+test.each([
+  ['somebody', {kind: 'discord', id: '9', name: 'grace'}, 'person-9'],
+  ['the API token, whatever it calls itself', {kind: 'api', id: 'house:grace', name: 'grace'}, 'house:grace'],
+  ['us', undefined, 'signalbox'],
+] as const)('what is stopped by %s is withdrawn by them, not by their name', async (_who, actor, by) => {
+  const parked = await inspect()
+  done = []
+  const stopped = {type: 'cancel-requested', by: 'grace', at: ASKED_AT, ...(actor ? {actor} : {})} as const
+  await gate().withdraw(db, decide(parked, stopped))
+  expect(done).toEqual([`cancel by ${by}`])
 })
 
 test('late word of an earlier round says nothing about this one', async () => {

@@ -52,17 +52,19 @@ const guarded: fc.Arbitrary<Scenario> = fc
   )
   .map(([scenario, gate]) => ({...scenario, gate}))
 
+// Enough for each of the broken rules below to show.
+const LIVES = 1000
+
 /** Every life that matters here holds to this promise. */
 function always(
   promise: (story: Story, scenario: Scenario) => void,
   among: fc.Arbitrary<Scenario> = scenarios,
-  numRuns = 3000,
 ): void {
   fc.assert(
     fc.property(among, scenario => {
       promise(simulate(scenario), scenario)
     }),
-    {numRuns},
+    {numRuns: LIVES},
   )
 }
 
@@ -258,27 +260,19 @@ describe('in every life of a deployment', () => {
 
 describe('in every life of a guarded deployment', () => {
   test('each run was begun by one approval of its own, which permits no second one', () => {
-    always(
-      ({runs, asked}) => {
-        for (const {uses} of asked) expect(uses).toBeLessThanOrEqual(1)
-        expect(runs.length).toBeLessThanOrEqual(asked.reduce((sum, {uses}) => sum + uses, 0))
-      },
-      guarded,
-      1000,
-    )
+    always(({runs, asked}) => {
+      for (const {uses} of asked) expect(uses).toBeLessThanOrEqual(1)
+      expect(runs.length).toBeLessThanOrEqual(asked.reduce((sum, {uses}) => sum + uses, 0))
+    }, guarded)
   })
 
   test('nothing is asked of GitHub but reading while people are waited for', () => {
-    always(
-      ({folds}) => {
-        for (const {before, after} of folds) {
-          if (after.phase !== 'dispatching' || before.phase === 'dispatching') continue
-          expect(before.gate?.passed).toBeDefined()
-        }
-      },
-      guarded,
-      1000,
-    )
+    always(({folds}) => {
+      for (const {before, after} of folds) {
+        if (after.phase !== 'dispatching' || before.phase === 'dispatching') continue
+        expect(before.gate?.passed).toBeDefined()
+      }
+    }, guarded)
   })
 
   test('what nobody approved is never shipped', () => {
@@ -298,16 +292,12 @@ describe('in every life of a guarded deployment', () => {
   })
 
   test('success is only ever told of the commit that was approved', () => {
-    always(
-      ({state, runs, asked}) => {
-        const {verdict} = state
-        if (verdict?.kind !== 'concluded' && verdict?.kind !== 'started') return
-        const run = runs.find(({id}) => id === state.run?.id)
-        expect(asked.some(request => request.uses === 1 && request.release.sha === run?.sha)).toBe(true)
-      },
-      guarded,
-      1000,
-    )
+    always(({state, runs, asked}) => {
+      const {verdict} = state
+      if (verdict?.kind !== 'concluded' && verdict?.kind !== 'started') return
+      const run = runs.find(({id}) => id === state.run?.id)
+      expect(asked.some(request => request.uses === 1 && request.release.sha === run?.sha)).toBe(true)
+    }, guarded)
   })
 
   test('a run of another commit than the approved one is told to stop', () => {
@@ -319,29 +309,24 @@ describe('in every life of a guarded deployment', () => {
           expect(folds.some(({event}) => event.type === 'cancel-sent')).toBe(true)
       },
       guarded.map(scenario => ({...scenario, cancelFails: 0, slow: 0, pushedBetween: 0.8})),
-      1000,
     )
   })
 
   test('what keeps moving is asked for three times and no more', () => {
-    always(({asked}) => expect(asked.length).toBeLessThanOrEqual(3), guarded, 1000)
+    always(({asked}) => expect(asked.length).toBeLessThanOrEqual(3), guarded)
   })
 
   test('the time of people is counted once, and not against the queue', () => {
-    always(
-      ({state, folds}) => {
-        const asks = folds.filter(({event, before, after}) => event.type === 'parked' && before !== after)
-        const ends = folds.filter(({before, after}) => before.phase === 'parked' && after.phase !== 'parked')
-        const answered = ends.filter(({event}) => event.type === 'ask-seen')
-        const waited = answered.reduce(
-          (sum, {event}, index) => sum + event.at - (asks[index]?.event.at ?? 0),
-          0,
-        )
-        expect(state.gate?.waitedMs).toBe(waited)
-      },
-      guarded,
-      1000,
-    )
+    always(({state, folds}) => {
+      const asks = folds.filter(({event, before, after}) => event.type === 'parked' && before !== after)
+      const ends = folds.filter(({before, after}) => before.phase === 'parked' && after.phase !== 'parked')
+      const answered = ends.filter(({event}) => event.type === 'ask-seen')
+      const waited = answered.reduce(
+        (sum, {event}, index) => sum + event.at - (asks[index]?.event.at ?? 0),
+        0,
+      )
+      expect(state.gate?.waitedMs).toBe(waited)
+    }, guarded)
   })
 
   test('is watched with all patience, however long people took', () => {
@@ -462,7 +447,7 @@ describe('the simulated world notices rules that', () => {
     fc.check(
       fc.property(among, scenario => !breaks(simulate(scenario, withRules))),
       // The same lives each time: a broken rule is noticed, or it is not. The first one that shows it is enough.
-      {numRuns: 2000, seed: 1, endOnFailure: true},
+      {numRuns: LIVES, seed: 1, endOnFailure: true},
     ).failed
 
   test('begin without an answer', () => {

@@ -235,6 +235,11 @@ group('the message', () => {
       'Run ↗',
     ])
     expect(buttons(finished({kind: 'concluded', conclusion: 'success'}))).toEqual(['Copy id', 'Run ↗'])
+    const ofRelease = {request: aRequest({decidedElsewhere: true})}
+    expect(buttons(finished({kind: 'concluded', conclusion: 'failure'}, ofRelease))).toEqual([
+      'Copy id',
+      'Run ↗',
+    ])
   })
 
   test('closes with the verdict, its cause and who asked', () => {

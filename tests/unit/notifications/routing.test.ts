@@ -1,5 +1,6 @@
 import {describe, expect, test} from 'vitest'
-import type {ChannelName, NewNotice, NoticeEvent} from '../../../src/notifications/notice.ts'
+import {RISK_LEVELS, type RiskLevel} from '../../../src/kernel/risk-level.ts'
+import type {NewNotice, NoticeEvent} from '../../../src/notifications/notice.ts'
 import {
   narrowed,
   release,
@@ -8,11 +9,10 @@ import {
   type Released,
   type Standing,
 } from '../../../src/notifications/routing.ts'
-import {NOTICE_EVENTS} from '../../../src/platform/config/signalbox-file.ts'
-import type {NotificationRules} from '../../../src/platform/config/config.ts'
+import {NOTICE_EVENTS} from '../../../src/platform/config/sections/notifications.ts'
+import type {ChannelName, NotificationRules} from '../../../src/platform/config/config.ts'
 import {aNotice, noRules} from '../../support/notices.ts'
 
-const LEVELS = ['low', 'medium', 'high', 'critical'] as const
 const everything = () => true
 const without = (off: ChannelName) => (channel: ChannelName) => channel !== off
 
@@ -29,7 +29,7 @@ function routed(
 
 describe('where a notice is told', () => {
   test('the whole table, event by level', () => {
-    const table = NOTICE_EVENTS.map(event => [event, ...LEVELS.map(level => routed({event, level}))])
+    const table = NOTICE_EVENTS.map(event => [event, ...RISK_LEVELS.map(level => routed({event, level}))])
     expect(table).toEqual([
       ['approval_required', 'linear mail~', 'linear mail~', 'linear mail', 'linear mail'],
       ['approval_vote', 'linear', 'linear', 'linear', 'linear'],
@@ -54,7 +54,7 @@ describe('where a notice is told', () => {
         'linear mail discord',
         'linear mail discord',
       ],
-      ['task_completed', ...LEVELS.map(() => 'linear pull-request')],
+      ['task_completed', ...RISK_LEVELS.map(() => 'linear pull-request')],
       [
         'task_failed',
         'linear discord pull-request',
@@ -100,8 +100,8 @@ describe('where a notice is told', () => {
       ...noRules,
       events: new Map([['task_failed', {from: {mail: 'critical', discord: 'never'}}] as const]),
     }
-    const of = (level: (typeof LEVELS)[number]) => routed({event: 'task_failed', level}, everything, rules)
-    expect(LEVELS.map(of)).toEqual([
+    const of = (level: RiskLevel) => routed({event: 'task_failed', level}, everything, rules)
+    expect(RISK_LEVELS.map(of)).toEqual([
       'linear pull-request',
       'linear pull-request',
       'linear pull-request',

@@ -49,8 +49,8 @@ export async function checkout(): Promise<Surroundings> {
 
 export const KNOWN = {
   targets: [
-    {name: 'client', service: 'web'},
-    {name: 'api', service: 'api'},
+    {name: 'client', service: 'web', environment: 'production' as const},
+    {name: 'api', service: 'api', environment: 'staging' as const},
   ],
   repositories: ['acme/web', 'acme/api'],
 }

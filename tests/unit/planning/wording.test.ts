@@ -1,12 +1,14 @@
 import fc from 'fast-check'
 import {describe, expect, test} from 'vitest'
-import {inActiveVoice, withoutSlips} from '../../../src/planning/wording.ts'
+import {inActiveVoice, plainly, withoutSlips} from '../../../src/planning/wording.ts'
 
 describe('slips of the finger', () => {
   test.each([
     ['reveiw it, tehn depoly', 'review it, then deploy'],
     ['ship to stagging and prodution', 'ship to staging and production'],
     ['refacotr the parser', 'refactor the parser'],
+    ['deplyo api to stagign', 'deploy api to staging'],
+    ['somthing broke, udpate the docs', 'something broke, update the docs'],
   ])('%s: %s', (text, meant) => {
     expect(withoutSlips(text)).toBe(meant)
   })
@@ -16,6 +18,7 @@ describe('slips of the finger', () => {
     'the file src/reveiw.ts on branch tehn-fix of acme/depoly',
     'rename "reveiw" to `tehn`',
     'thin text, tent, hen, checks and clients',
+    'though we lunch, a thorough insect competes with filed crates',
   ])('are none: %s', text => {
     expect(withoutSlips(text)).toBe(text)
   })
@@ -46,6 +49,25 @@ test.each([
   ["the api isn't rolled out yet", true, 'do not roll out the api yet'],
   ['let the tests run on main', false, 'run the tests on main'],
   ['deploy the client', true, 'deploy the client'],
+  ['PR 5 needs a review', false, 'review PR 5'],
+  ['the docs need updating', false, 'update the docs'],
+  ['must be fixed', false, 'fix'],
+  ['get the updated docs published', false, 'publish the updated docs'],
+  ['the client could be redeployed', true, 'deploy the client'],
+  ['the client could be redeployed', false, 'the client could be redeployed'],
 ])('%s, wished %s: %s', (said, wished, told) => {
   expect(inActiveVoice(said, wished)).toBe(told)
+})
+
+test.each([
+  ['review PRs 14, 15 and 16', 'review PRs #14, #15 and #16'],
+  ['review #3 and 4, add 2 and 3', 'review #3 and #4, add 2 and 3'],
+  ['review PR 7 and 3 files', 'review PR 7 and 3 files'],
+  ['review #5 when you get a minute', 'review #5'],
+  ['if possible, test #5', ', test #5'],
+  ['deploy when the client can', 'deploy when the client can'],
+  ['api → staging', 'api to staging'],
+  ['keep “PRs 14 and 15, if possible”', 'keep “PRs 14 and 15, if possible”'],
+])('%s: plainly %s', (text, plain) => {
+  expect(plainly(text)).toBe(plain)
 })

@@ -3,6 +3,7 @@ import {readFileSync} from 'node:fs'
 import {describe, expect, test} from 'vitest'
 import {fits} from '../../../src/qa/glob.ts'
 import {readRules, rulesJsonSchema} from '../../../src/qa/rules.ts'
+import {cpuMs} from '../../support/cost.ts'
 
 describe('qa.yaml', () => {
   test('is read with what it leaves out', () => {
@@ -112,9 +113,10 @@ describe('a path fits a pattern', () => {
   })
 
   test('in bounded time, whatever the pattern', () => {
-    const before = performance.now()
-    expect(fits(`${'a*'.repeat(49)}b`, 'a'.repeat(5000))).toBe(false)
-    expect(fits('**/'.repeat(30) + 'b', 'a/'.repeat(2000))).toBe(false)
-    expect(performance.now() - before).toBeLessThan(1000)
+    const cost = cpuMs(() => {
+      expect(fits(`${'a*'.repeat(49)}b`, 'a'.repeat(5000))).toBe(false)
+      expect(fits('**/'.repeat(30) + 'b', 'a/'.repeat(2000))).toBe(false)
+    })
+    expect(cost).toBeLessThan(1000)
   })
 })

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import {describe, expect, test} from 'vitest'
+import {renderReply} from '../../../src/integrations/discord/render.ts'
 import {outcomeMessage, previewMessage, type Relayed} from '../../../src/relay/message.ts'
 import {postingOf, withoutMentions} from '../../../src/relay/relay.ts'
 
@@ -84,6 +85,11 @@ describe('what its author is told', () => {
     })
   })
 
+  test('of one posted from a conversation of two: no link, since nobody knows the server of that channel', () => {
+    const {lines} = outcomeMessage({...relayed({kind: 'posted', messageId: '9'}), guildId: undefined})
+    expect(lines?.[1]).toBe('message `9`')
+  })
+
   test('of one that failed or may be there names the place and never reads as success', () => {
     const failed = outcomeMessage(relayed({kind: 'failed', reason: 'No.'}))
     expect(failed).toMatchObject({state: 'error', lines: [expect.stringContaining('<#42>'), 'No.']})
@@ -99,5 +105,17 @@ describe('what its author is told', () => {
     expect(preview.lines?.[1]).toMatch(/^» \\\*a+… \(and 1101 more\)$/)
     expect(preview.lines?.join('\n').length).toBeLessThan(1500)
     expect(preview.controls).toMatchObject([{action: 'confirm', subject: 'x', label: 'Post it'}])
+  })
+
+  test.each(['*', '@', '://', 'a_b', 'x'])('a text of nothing but %s is in what is to be confirmed', mark => {
+    const text = mark.repeat(2000).slice(0, 2000)
+    const draft = {id: 'x', author: 'a'.repeat(60), place: PLACE, text, fingerprint: '…ab12'}
+    const {lines = [], ...preview} = previewMessage(draft, 60_000)
+    const signed = [...lines, 'asked by somebody · `9f3c21aa…`']
+    const [body] = renderReply({...preview, lines: signed}).embeds
+    expect(body?.description).not.toContain('… and')
+    expect(body?.description).toBe(signed.join('\n'))
+    const [, more] = /\(and (\d+) more\)$/.exec(lines[1] ?? '') ?? []
+    expect(Number(more)).toBeGreaterThanOrEqual(1100)
   })
 })

@@ -1,7 +1,9 @@
 import {describe, expect, test} from 'vitest'
-import type {ApprovalPolicy, Principal, RiskLevel, Target} from '../../../src/platform/config/config.ts'
-import {SHIP_DEFAULTS} from '../../../src/platform/config/signalbox-file.ts'
+import type {RiskLevel} from '../../../src/kernel/risk-level.ts'
+import type {ApprovalPolicy, Principal, Target} from '../../../src/platform/config/config.ts'
+import {SHIP_DEFAULTS} from '../../../src/platform/config/sections/targets.ts'
 import {contractSubjects} from '../../../src/runtime/contract-subjects.ts'
+import {permissionsIn} from '../../../src/runtime/doctor-channels.ts'
 import {
   contractFindings,
   examineApprovers,
@@ -169,4 +171,40 @@ test('outages that nobody in Discord would hear of are told', () => {
   ])
   expect(examineUptime({uptime: {...uptime, channel: '1'}})).toMatchObject([{ok: true}])
   expect(examineUptime({uptime: {...uptime, alert: false}})).toMatchObject([{ok: true}])
+})
+
+describe('what we may do in a channel', () => {
+  const rule = (id: string, type: 0 | 1, allow: number, deny: number) => ({
+    ...{id, type, allow: String(allow), deny: String(deny)},
+  })
+  const roles = [
+    {id: 'server', permissions: '1'},
+    {id: 'ours', permissions: '2'},
+    {id: 'also-ours', permissions: '0'},
+    {id: 'of-others', permissions: '64'},
+  ]
+  const may = (...overwrites: ReturnType<typeof rule>[]) =>
+    permissionsIn({guild: 'server', overwrites}, {id: 'we', held: ['ours', 'also-ours'], roles})
+
+  test.each<[string, ReturnType<typeof rule>[], bigint]>([
+    ['what everyone and our roles may', [], 3n],
+    ['less where the channel denies it to everyone', [rule('server', 0, 0, 3)], 0n],
+    ['again what a role of ours is allowed', [rule('server', 0, 0, 3), rule('ours', 0, 2, 0)], 2n],
+    [
+      'what one of our roles is allowed, whatever another is denied',
+      [rule('also-ours', 0, 2, 0), rule('ours', 0, 0, 2)],
+      3n,
+    ],
+    ['last what we ourselves are denied', [rule('we', 1, 4, 2), rule('ours', 0, 2, 0)], 5n],
+    ['nothing by the rules of others', [rule('of-others', 0, 8, 3), rule('they', 1, 8, 3)], 3n],
+    ['nothing by a role that has our id', [rule('we', 0, 8, 3)], 3n],
+  ])('is %s', (_what, overwrites, expected) => {
+    expect(may(...overwrites)).toBe(expected)
+  })
+
+  test('is everything for an administrator', () => {
+    const admin = [{id: 'ours', permissions: '8'}]
+    const channel = {guild: 'server', overwrites: [rule('server', 0, 0, 2048)]}
+    expect(permissionsIn(channel, {id: 'we', held: ['ours'], roles: admin}) & 2048n).toBe(2048n)
+  })
 })

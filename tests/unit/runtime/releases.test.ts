@@ -1,5 +1,5 @@
 import {expect, test} from 'vitest'
-import {SHIP_DEFAULTS} from '../../../src/platform/config/signalbox-file.ts'
+import {SHIP_DEFAULTS} from '../../../src/platform/config/sections/targets.ts'
 import {rulesOf} from '../../../src/runtime/releases.ts'
 
 const urls = {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import {describe, expect, test} from 'vitest'
-import type {TriageReport} from '../../../src/sdk/index.ts'
+import triage from '../../../agents/triage.ts'
+import type {ActionContext, TriageReport} from '../../../src/sdk/index.ts'
 import {commentText} from '../../../src/triage/comment.ts'
 import type {Failure} from '../../../src/triage/failure.ts'
 import {filesFor, fixFor} from '../../../src/triage/fixes.ts'
@@ -243,4 +244,20 @@ test('a comment holds no mention, no end of its fence and no mark of ours that a
     expect(part).not.toMatch(/(?<!`[^`]*)@\w/)
     expect(part.replace(/`[^`\n]*`/g, '')).not.toMatch(/<!--|\]\(https/)
   }
+})
+
+test.each([
+  [['cancelled'], 'was cancelled, and the logs don’t say why', '### ⚪ It was cancelled,'],
+  [['failure'], 'fails, and the logs don’t say why', '### 🔴 It fails,'],
+  [['cancelled', 'timed_out'], 'fails, and the logs don’t say why', '### 🔴 It fails,'],
+])('runs that ended with %j and told nothing are said to be what they are', async (ends, title, headline) => {
+  const report: TriageReport = {
+    ...{repository: 'acme/web', about: 'run 1', url: 'https://github.com/x', pull: undefined, sha: 'a'},
+    ...{verdict: 'failing', failures: [], fix: undefined, unread: [], left: 0, explanation: {kind: 'off'}},
+    runs: ends.map(conclusion => ({url: 'https://github.com/x', workflow: 'CI', conclusion})),
+  }
+  const context = {services: {triage: {investigate: async () => report}}} as unknown as ActionContext
+  const result = await triage.actions['triage']?.run({ref: '1', comment: false, draft: false}, context)
+  expect(result?.kind === 'replied' && result.reply.title).toBe(`run 1 of acme/web · ${title}`)
+  expect(commentText(report)).toContain(headline)
 })

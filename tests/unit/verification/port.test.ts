@@ -6,22 +6,9 @@ import type {EndpointsPort, Services} from '../../../src/sdk/index.ts'
 import {createDiagnosesPort} from '../../../src/verification/diagnoses-port.ts'
 import {newDiagnosis, type DiagnosisOrder} from '../../../src/verification/diagnosis.ts'
 import {createVerification, type VerifiedTarget} from '../../../src/verification/port.ts'
+import {aRun} from './a-run.ts'
 
-const RUN: RunDetail = {
-  id: '42',
-  url: 'https://github.com/acme/web/actions/runs/42',
-  name: 'Client Deploy',
-  displayTitle: 'Client Deploy',
-  event: 'push',
-  headSha: 'a'.repeat(40),
-  status: 'completed',
-  conclusion: 'success',
-  attempt: 1,
-  path: '.github/workflows/client-deploy.yml',
-  createdAt: 0,
-  updatedAt: 0,
-  jobs: [],
-}
+const RUN = aRun()
 const target = (name: string, verify: VerifiedTarget['verify'] = {}): VerifiedTarget => ({
   name,
   repository: `acme/${name === 'client' ? 'web' : name}`,
@@ -29,7 +16,14 @@ const target = (name: string, verify: VerifiedTarget['verify'] = {}): VerifiedTa
   ref: 'main',
   verify,
 })
-const TARGETS = [target('client'), target('docs', {frontend: 'https://docs.example.com'})]
+const TARGETS = [
+  target('client'),
+  target('docs', {frontend: 'https://docs.example.com'}),
+  {...target('shop-eu', {frontend: 'https://eu.example.com'}), repository: 'acme/shop'},
+  {...target('shop-us', {frontend: 'https://us.example.com'}), repository: 'acme/shop'},
+  {...target('blog-a', {frontend: 'https://a.example.com'}), repository: 'acme/blog', workflow: 'blog.yml'},
+  {...target('blog-b', {frontend: 'https://b.example.com'}), repository: 'acme/blog', workflow: 'blog.yml'},
+]
 const GENERAL = {frontend: 'https://web.example.com', api: 'https://api.example.com'}
 const signal = new AbortController().signal
 
@@ -53,7 +47,7 @@ function verification({
     codeHost,
     endpoints: {check},
     targets: TARGETS,
-    repositories: ['acme/web', 'acme/docs', 'acme/tools'],
+    repositories: ['acme/web', 'acme/docs', 'acme/shop', 'acme/blog', 'acme/tools'],
     bases: GENERAL,
     clock: () => 0,
   })
@@ -85,13 +79,44 @@ describe('which run, and which addresses', () => {
   })
 
   test.each([
+    ['the workflow that it is of', 'shop', 'shop-us-deploy.yml', 'shop-us', 'https://us.example.com'],
+    ['nothing where several share it', 'blog', 'blog.yml', 'acme/blog', GENERAL.frontend],
+    ['nothing where no target ships by it', 'shop', 'ci.yml', 'acme/shop', GENERAL.frontend],
+  ])(
+    'where a repository has several targets a run tells which by %s',
+    async (_how, home, file, name, frontend) => {
+      const run = {...RUN, path: `.github/workflows/${file}@refs/heads/main`}
+      const {verify, looked} = verification({run: {kind: 'seen', value: run}})
+      const {reply} = await verify({runUrl: `https://github.com/acme/${home}/actions/runs/7`, signal})
+      expect(reply.title).toMatch(new RegExp(`^${name} · (?!the run is of)`))
+      expect(looked).toMatchObject([{frontend}])
+    },
+  )
+
+  test('a run of another workflow is no success of the target, however well it went', async () => {
+    const {verify} = verification()
+    const {verdict, reply} = await verify({target: 'docs', runId: '42', signal})
+    expect({verdict, title: reply.title}).toEqual({
+      verdict: 'partial',
+      title: 'docs · the run is of client-deploy.yml',
+    })
+    expect(reply.lines).toContainEqual(expect.stringContaining('name a run of `docs-deploy.yml`'))
+    expect((await verify({target: 'client', runId: '42', signal})).verdict).toBe('ok')
+  })
+
+  test.each([
     [
       {runUrl: 'https://github.com/evil/repo/actions/runs/7'},
       'NOT_PERMITTED',
       'is not one of our repositories',
     ],
     [{runUrl: 'https://github.com/acme/web'}, 'INVALID_INPUT', 'not the address of a run'],
-    [{target: 'nothing'}, 'INVALID_INPUT', 'There is no target nothing; there is client, docs.'],
+    [
+      {runUrl: 'https://github.com/acme/web/actions/runs/7', target: 'docs'},
+      'INVALID_INPUT',
+      'docs is shipped from acme/docs, and the run is of acme/web.',
+    ],
+    [{target: 'nothing'}, 'INVALID_INPUT', 'There is no target nothing; there is client, docs, shop-eu'],
   ])('%j is refused', async (question, code, words) => {
     const {verify, asked} = verification()
     await expect(verify({...question, signal})).rejects.toMatchObject({
@@ -123,6 +148,18 @@ describe('what GitHub says instead of a run', () => {
       {kind: 'failed', reason: 'timeout'},
       'UPSTREAM_UNAVAILABLE',
       'GitHub did not answer in time.',
+    ],
+    [
+      'a conflict',
+      {kind: 'failed', reason: 'conflict'},
+      'UPSTREAM_UNAVAILABLE',
+      'GitHub answered 409: the repository is empty, or somebody changed the same at that moment.',
+    ],
+    [
+      'what is no answer to it',
+      {kind: 'failed', reason: 'an unexpected answer: ✖ Invalid input'},
+      'UPSTREAM_UNAVAILABLE',
+      'GitHub answered in a way that we don’t understand.',
     ],
     [
       'a broken connection',

@@ -2,6 +2,7 @@ import {strToU8, zipSync} from 'fflate'
 import {describe, expect, test} from 'vitest'
 import {fencedJson, parseReport, verdictOf, type DiagnosisReport} from '../../../src/verification/report.ts'
 import {onlyJson} from '../../../src/verification/unzip.ts'
+import {cpuMs} from '../../support/cost.ts'
 
 const ID = '9f3c21aa-5b1e-4d7a-9c55-0d6a1f4b7e21'
 const GOOD = {
@@ -98,16 +99,17 @@ describe('an artifact’s zip', () => {
   })
 
   test('is stopped as soon as more comes out of it than may, whatever it claims', () => {
-    const bomb = zipSync({'summary.json': new Uint8Array(50_000_000)})
+    const bomb = zipSync({'summary.json': new Uint8Array(12_000_000)}, {level: 1})
     expect(bomb.length).toBeLessThan(MOST)
     // Says of itself, in both headers, that it holds a hundred bytes.
     const lying = Buffer.from(bomb)
     lying.writeUInt32LE(100, 22)
     lying.writeUInt32LE(100, lying.indexOf(Buffer.from([0x50, 0x4b, 1, 2])) + 24)
-    const began = performance.now()
-    for (const each of [bomb, lying])
-      expect(onlyJson(each, MOST)).toEqual({kind: 'unreadable', why: `it holds more than ${MOST} bytes`})
-    expect(performance.now() - began).toBeLessThan(3000)
+    const cost = cpuMs(() => {
+      for (const each of [bomb, lying])
+        expect(onlyJson(each, MOST)).toEqual({kind: 'unreadable', why: `it holds more than ${MOST} bytes`})
+    })
+    expect(cost).toBeLessThan(1000)
   })
 
   test.each([

@@ -1,6 +1,7 @@
 import {describe, expect, test} from 'vitest'
 import type {RunDetail} from '../../../src/integrations/github/code-host.ts'
 import {runFacts, runNamed, standingOf} from '../../../src/verification/run-facts.ts'
+import {aRun} from './a-run.ts'
 
 type Step = RunDetail['jobs'][number]['steps'][number]
 
@@ -11,23 +12,9 @@ function aStep(name: string, seconds: number | null, conclusion: string | null =
   return {name, number: 1, status: conclusion === null ? 'in_progress' : 'completed', conclusion, ...times}
 }
 
-function aRun(steps: readonly Step[], more: Partial<RunDetail> = {}): RunDetail {
-  return {
-    id: '42',
-    url: 'https://github.com/acme/web/actions/runs/42',
-    name: 'Client Deploy',
-    displayTitle: 'Client Deploy',
-    event: 'push',
-    headSha: 'a'.repeat(40),
-    status: 'completed',
-    conclusion: 'success',
-    attempt: 1,
-    path: '.github/workflows/client-deploy.yml',
-    createdAt: AT,
-    updatedAt: AT,
-    jobs: [{id: '1', name: 'deploy', url: 'https://x', status: 'completed', conclusion: 'success', steps}],
-    ...more,
-  }
+function withSteps(...steps: readonly Step[]): RunDetail {
+  const job = {id: '1', name: 'deploy', url: 'https://x', status: 'completed', conclusion: 'success', steps}
+  return aRun({jobs: [job]})
 }
 
 describe('the run that an address names', () => {
@@ -64,7 +51,7 @@ describe('the steps of a run', () => {
     ['CloudFront invalidation', 'invalidation'],
     ['Invalidate CloudFront cache', 'invalidation'],
   ] as const)('%s is the %s', (name, kind) => {
-    const facts = runFacts(aRun([aStep('Check out', 1), aStep(name, 90)]))
+    const facts = runFacts(withSteps(aStep('Check out', 1), aStep(name, 90)))
     expect(facts.steps[kind]).toEqual({name, seconds: 90, conclusion: 'success'})
     expect(standingOf(facts, kind)).toBe('ok')
   })
@@ -72,12 +59,12 @@ describe('the steps of a run', () => {
   test.each(['Check out', 'Rebuilding trust', 'Upload coverage artifact', 'CloudFront login'])(
     '%s is none of them',
     name => {
-      expect(Object.values(runFacts(aRun([aStep(name, 5)])).steps)).toEqual([null, null, null])
+      expect(Object.values(runFacts(withSteps(aStep(name, 5))).steps)).toEqual([null, null, null])
     },
   )
 
   test('last as many seconds as GitHub says, to a tenth, and an unknown time where it does not', () => {
-    const seconds = (step: Step) => runFacts(aRun([step])).steps.build?.seconds
+    const seconds = (step: Step) => runFacts(withSteps(step)).steps.build?.seconds
     expect(seconds({...aStep('Build', 0), endedAt: AT + 41_260})).toBe(41.3)
     expect(seconds(aStep('Build', null))).toBeNull()
     expect(seconds({...aStep('Build', 3), endedAt: AT - 1})).toBeNull()
@@ -90,12 +77,12 @@ describe('the steps of a run', () => {
       aStep('Build web', 7),
       aStep('Build api', 9),
     ]
-    expect(runFacts(aRun(steps)).steps.build).toMatchObject({name: 'Build web', seconds: 7})
+    expect(runFacts(withSteps(...steps)).steps.build).toMatchObject({name: 'Build web', seconds: 7})
   })
 
   // The reference takes a time above zero for success.
   test('a step that ran and failed is not ok, however long it took', () => {
-    const facts = runFacts(aRun([aStep('Invalidate CloudFront', 12.3, 'failure')]))
+    const facts = runFacts(withSteps(aStep('Invalidate CloudFront', 12.3, 'failure')))
     expect(facts.steps.invalidation?.seconds).toBe(12.3)
     expect(standingOf(facts, 'invalidation')).toBe('failed')
   })
@@ -107,16 +94,16 @@ describe('the steps of a run', () => {
     [[aStep('Invalidate', null, null)], 'running'],
     [[aStep('Build', 4)], 'missing'],
   ] as const)('how the invalidation stands: %j', (steps, standing) => {
-    expect(standingOf(runFacts(aRun(steps)), 'invalidation')).toBe(standing)
+    expect(standingOf(runFacts(withSteps(...steps)), 'invalidation')).toBe(standing)
   })
 
   test('without any job nothing is known of the steps', () => {
-    expect(standingOf(runFacts(aRun([], {jobs: []})), 'invalidation')).toBe('unknown')
+    expect(standingOf(runFacts(aRun({jobs: []})), 'invalidation')).toBe('unknown')
   })
 
   test('the first failed step is told with its job and where its log is', () => {
     const job = {id: '1', name: 'deploy', url: 'https://log', status: 'completed', conclusion: 'failure'}
-    const run = aRun([], {
+    const run = aRun({
       conclusion: 'failure',
       jobs: [
         {...job, steps: [aStep('Build', 3), aStep('Upload', 1, 'failure'), aStep('Notify', 1, 'failure')]},

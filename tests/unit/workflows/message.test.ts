@@ -53,6 +53,17 @@ test('draws the graph: one after the other, side by side, and nothing that was l
   ).toBe('🟢 review → 🟡 unit (2.) + 🔴 lint → ⚪ approve')
 })
 
+test('says of what will be tried again why and when, as long as the run goes on', () => {
+  const error = {code: 'UPSTREAM_RATE_LIMITED', message: 'GitHub asks hunter2 to slow down @everyone'}
+  const retry_at = '2026-01-01T12:05:00.000Z'
+  const steps = [aStep('review', 'waiting', {error, retry_at}), aStep('test', 'waiting', {error})]
+  const lines = draw(aRun({steps}), telling).lines ?? []
+  expect(lines.at(-1)).toBe(
+    'step `review`: GitHub asks \\[hidden\\] to slow down @\u200beveryone · next try <t:1767269100:R>',
+  )
+  expect(draw(aRun({steps, status: 'cancelled'}), telling).lines?.join()).not.toContain('next try')
+})
+
 test('many side by side are counted', () => {
   const items = Array.from({length: 20}, (_, n) => aStep(`s${n}`, n < 15 ? 'succeeded' : 'running'))
   expect(graphOf([...items, aStep('join', 'pending', {needs: items.map(({id}) => id)})])).toBe(
@@ -144,6 +155,8 @@ test('the largest run fits into a message', () => {
   const steps = Array.from({length: 5000}, (_, n) =>
     aStep(`step_with_a_rather_long_name_number_${n}`, 'waiting', {
       needs: n < 3 ? [] : [`step_with_a_rather_long_name_number_${n - 3}`],
+      error: {code: 'X', message: 'e'.repeat(5000)},
+      retry_at: '2026-01-01T12:05:00.000Z',
     }),
   )
   const body = renderReply(draw(aRun({steps, error: {code: 'X', message: 'e'.repeat(5000)}}), telling))

@@ -33,6 +33,13 @@ describe('an approval does not cover', () => {
     ['what it names in another way', {environment: 'prod'}, {}, SHA, 'for prod'],
     ['an environment, when it names none', {environment: ''}, {}, SHA, 'for no environment'],
     ['another target', {target: 'api'}, {}, SHA, 'for api'],
+    [
+      'a target, when it names one that nobody knows',
+      {target: undefined},
+      {target: 'clinet'},
+      SHA,
+      'for clinet',
+    ],
     ['a deploy, being for something else', {operation: 'scale'}, {}, SHA, 'to scale, which is no deploy'],
     ['another commit', {}, {sha: OTHER}, SHA, 'of 1234567, not of 8c1e77f'],
     [
@@ -54,19 +61,28 @@ describe('what fails on the commit', () => {
   const red: Failing = {kind: 'seen', value: {sha: SHA, failing: ['e2e']}}
   const green: Failing = {kind: 'seen', value: {sha: SHA, failing: []}}
 
-  /** Ships what `main` holds; answers what was kept, and which refs and commits were looked at. */
+  /** Ships the commit; answers what was kept, and what was asked about it. */
   async function ship({
+    branch = false,
+    bound = {},
     look = red,
     before = false,
+    earlier,
     shipped = false,
     undoes = false,
     guard = {kind: 'clear'},
     operation = 'deploy',
     environment = 'production',
   }: {
+    /** Whatever it holds by then. */
+    readonly branch?: boolean
+    /** By the approval. */
+    readonly bound?: Readonly<Record<string, string>>
     readonly look?: Failing
     /** It went well there before. */
     readonly before?: boolean
+    /** Shipped by that approval before. */
+    readonly earlier?: string
     /** The step was permitted to ship. */
     readonly shipped?: boolean
     readonly undoes?: boolean
@@ -77,24 +93,31 @@ describe('what fails on the commit', () => {
     const seen: string[] = []
     const kept: (string | undefined)[] = []
     const client = {query: async () => ({rows: []}), release: () => undefined}
-    const approval = {id: 'a-1', action: {...APPROVED, operation, environment}, bound: {}}
+    const approval = {id: 'a-1', action: {...APPROVED, operation, environment}, bound}
     const permit = createShipments({
       pool: {connect: async () => client} as unknown as ShipmentsOptions['pool'],
-      store: {has: async () => shipped, keep: async (_db, _key, id) => void kept.push(id)},
+      store: {
+        has: async () => shipped,
+        keep: async (_db, _key, {approvalId}) => void kept.push(approvalId),
+        shippedBy: async () => earlier,
+      },
       approvals: {usedBy: async () => [approval as unknown as ApprovalRequest]},
       people: {personOf: async () => undefined},
       askers: {askersOf: async () => []},
       guard: {pass: async () => guard},
       releases: {
-        failingAt: async ({ref}) => (seen.push(ref), look),
-        wentWell: async ({sha}) => (seen.push(sha), {kind: 'seen', value: before}),
+        failingAt: async ({ref}) => (seen.push(`checks of ${ref.slice(0, 7)}`), look),
+        wentWell: async ({sha}) => (
+          seen.push(`history of ${sha.slice(0, 7)}`),
+          {kind: 'seen', value: before}
+        ),
       },
       takesApproval: () => true,
       clock: () => 0,
     })
     const target = {...CLIENT, environment}
     const error = await permit({
-      ...{target, sha: undefined, ref: 'main'},
+      ...{target, sha: branch ? undefined : SHA},
       step: {run: 'wf-1', path: 'deploy', undoes},
     }).then(
       () => undefined,
@@ -107,8 +130,8 @@ describe('what fails on the commit', () => {
     message: /^The tests of 8c1e77f fail, so it can’t go to production: e2e\./,
   }
 
-  test('keeps what a branch holds out of production, though it was approved', async () => {
-    expect(await ship()).toMatchObject({kept: [], seen: ['main'], error: no})
+  test('keeps it out of production, though it was approved', async () => {
+    expect(await ship()).toMatchObject({kept: [], seen: ['checks of 8c1e77f'], error: no})
     expect(await ship({look: green})).toMatchObject({kept: ['a-1'], error: undefined})
     expect(await ship({environment: 'staging'})).toEqual({kept: ['a-1'], seen: [], error: undefined})
   })
@@ -119,14 +142,46 @@ describe('what fails on the commit', () => {
   })
 
   test('closes no way back to what went well there before', async () => {
-    const back = {operation: 'rollback', before: true}
-    expect(await ship(back)).toEqual({kept: ['a-1'], seen: ['main', SHA], error: undefined})
+    const back = {operation: 'rollback', before: true, bound: {sha: SHA}}
+    expect(await ship(back)).toEqual({kept: ['a-1'], seen: ['history of 8c1e77f'], error: undefined})
     expect(await ship({...back, before: false})).toMatchObject({kept: [], error: no})
     expect(await ship({...back, operation: 'deploy'})).toMatchObject({kept: [], error: no})
   })
 
+  test('opens no way back to what never was there, whatever its tests say', async () => {
+    const back = {operation: 'rollback', look: green}
+    expect(await ship(back)).toMatchObject({
+      kept: [],
+      error: {message: expect.stringContaining('a way back, and 8c1e77f is not known to have') as string},
+    })
+    expect(await ship({...back, before: true})).toMatchObject({kept: ['a-1'], error: undefined})
+    // Whoever approved it saw the commit.
+    expect(await ship({...back, bound: {sha: SHA}})).toMatchObject({kept: ['a-1'], error: undefined})
+  })
+
+  test('is never asked of a branch: a push would ship what nobody looked at', async () => {
+    const {kept, seen, error} = await ship({branch: true, look: green})
+    expect({kept, seen}).toEqual({kept: [], seen: []})
+    expect(error).toMatchObject({
+      message: expect.stringContaining('what a branch may hold by then was approved by nobody') as string,
+    })
+  })
+
+  test('an approval that binds no commit covers the first that is shipped by it, and no other', async () => {
+    expect(await ship({look: green, earlier: SHA})).toMatchObject({kept: ['a-1'], error: undefined})
+    expect(await ship({look: green, earlier: OTHER})).toMatchObject({
+      kept: [],
+      error: {message: expect.stringContaining('by which 1234567 was shipped, not 8c1e77f') as string},
+    })
+  })
+
   test('stops neither what undoes a step that shipped, nor who broke the glass', async () => {
-    expect(await ship({undoes: true, shipped: true})).toEqual({kept: [], seen: [], error: undefined})
+    const undoing = {undoes: true, shipped: true}
+    const back = {kept: [], seen: ['history of 8c1e77f'], error: undefined}
+    expect(await ship({...undoing, before: true})).toEqual(back)
+    const other = await ship({...undoing, look: green})
+    expect(other).toMatchObject({kept: [], error: {code: 'NOT_PERMITTED'}})
+    expect(other.error).toMatchObject({message: expect.stringContaining('what undoes a step') as string})
     expect(await ship({undoes: true})).toMatchObject({kept: [], error: no})
     const window = {id: 'w', person: 'ada', reason: 'fire', openedAt: 0, endsAt: 1}
     const through = await ship({guard: {kind: 'let-through', window}})

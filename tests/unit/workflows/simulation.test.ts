@@ -38,7 +38,7 @@ const EFFECTS: readonly Effect['kind'][] = [
   'withdraw-approval',
 ]
 
-const SEEDS = 10_000
+const SEEDS = 4_000
 const CHUNK = 1_000
 const replayed = process.env['SEED']
 

@@ -5,6 +5,7 @@ import {REPOSITORY} from '../cast.ts'
 import type {Pace} from '../pace.ts'
 import {layOut, upperPane, type Pane} from './layout.ts'
 import {messageLines} from './message-lines.ts'
+import {channelPage} from './pages.ts'
 import {runsLines} from './run-lines.ts'
 import {createScreen, type Region} from './screen.ts'
 import {clip, lineWidth, span, wrap, type Line, type Style} from './text.ts'
@@ -23,8 +24,8 @@ export interface TerminalView extends View {
   /** Whose eyes one looks through, and who speaks next. */
   person: Person
   prompt(prompt: Prompt): void
-  /** Turns pages of the channel: older messages, newer ones. */
-  scroll(messages: number): void
+  /** Turns pages of the channel: back by one, or forward again. */
+  scroll(pages: number): void
 }
 
 export interface TerminalOptions {
@@ -86,33 +87,17 @@ export function createTerminalView(options: TerminalOptions): TerminalView {
     return {pane, lines: [title('GitHub Actions', REPOSITORY, pane), ...runsLines(runs(), room)]}
   }
 
-  /** Whole messages, the newest at the bottom; the one that does not fit shows its beginning, where the answer is. */
   function channelLines(pane: Pane): Line[] {
+    const rows = pane.rows - 1
     const messages = person.sees(channel)
-    const hidden = Math.min(back, Math.max(0, messages.length - 1))
-    let lines: Line[] = hidden === 0 ? [] : [[span(`↓ ${hidden} newer (PageDown)`, 'dim')]]
-    let room = pane.rows - 1 - lines.length
-    for (const message of messages.slice(0, messages.length - hidden).reverse()) {
-      const block = messageBlock(message, pane)
-      const gap = lines.length === 0 ? 0 : 1
-      if (block.length + gap > room) {
-        const shown = room - gap - 1
-        if (shown >= 3)
-          lines = [
-            ...block.slice(0, shown),
-            [span(`   … ${block.length - shown} more lines (PageUp)`, 'dim')],
-            ...(gap ? [[]] : []),
-            ...lines,
-          ]
-        break
-      }
-      lines = [...block, ...(gap ? [[]] : []), ...lines]
-      room -= block.length + gap
-    }
-    return [...Array.from({length: Math.max(0, pane.rows - 1 - lines.length)}, () => []), ...lines]
+    const draw = (index: number) => messageBlock(messages[index], pane)
+    const page = channelPage({count: messages.length, draw}, rows, back)
+    back = page.back
+    return [...Array.from({length: Math.max(0, rows - page.lines.length)}, () => []), ...page.lines]
   }
 
-  function messageBlock(message: MessageView, pane: Pane): Line[] {
+  function messageBlock(message: MessageView | undefined, pane: Pane): Line[] {
+    if (!message) return []
     const lines = messageLines(message, {
       columns: pane.columns,
       now: Date.now(),
@@ -214,8 +199,9 @@ export function createTerminalView(options: TerminalOptions): TerminalView {
       over = true
       if (claims.length > 0)
         told.push(
+          // A mark stays with the first word of its claim, wherever the line breaks.
           claims.flatMap(({text, kept}) => [
-            span(kept ? '✓ ' : '✗ ', kept ? 'green' : 'red'),
+            span(kept ? '✓\u00a0' : '✗\u00a0', kept ? 'green' : 'red'),
             span(`${text}  `),
           ]),
         )
@@ -229,8 +215,8 @@ export function createTerminalView(options: TerminalOptions): TerminalView {
       page = lines
       refresh()
     },
-    scroll(messages) {
-      back = Math.max(0, back + messages)
+    scroll(pages) {
+      back = Math.max(0, back + pages)
       refresh()
     },
     close() {

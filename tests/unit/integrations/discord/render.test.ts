@@ -123,18 +123,24 @@ describe('a reply', () => {
     }
   })
 
-  test('says how many lines it left out', () => {
+  test('says how many lines it left out, and keeps the last one: who asked, and the id to find it by', () => {
     const lines = Array.from({length: 100}, (_, index) => `line ${index} ${'x'.repeat(90)}`)
-    const shown = (renderReply({state: 'info', title: 't', lines}).embeds[0]?.description ?? '').split('\n')
-    expect(shown.at(-1)).toBe(`… and ${100 - (shown.length - 1)} more`)
-    expect(shown.slice(0, -1)).toEqual(lines.slice(0, shown.length - 1))
+    const signed = [...lines, 'asked by ada · `9f3c21aa…`']
+    const shown = (
+      renderReply({state: 'info', title: 't', lines: signed}).embeds[0]?.description ?? ''
+    ).split('\n')
+    expect(shown.slice(-2)).toEqual([`… and ${100 - (shown.length - 2)} more`, 'asked by ada · `9f3c21aa…`'])
+    expect(shown.slice(0, -2)).toEqual(lines.slice(0, shown.length - 2))
+    expect(shown.join('\n').length).toBeLessThanOrEqual(1500)
   })
 
-  test('shows the beginning of one enormous line', () => {
-    const description =
-      renderReply({state: 'info', title: 't', lines: ['word '.repeat(2000)]}).embeds[0]?.description ?? ''
-    expect(description.startsWith('word word')).toBe(true)
-    expect(description.endsWith('…')).toBe(true)
+  test('shows the beginning of one enormous line, with what comes last below it', () => {
+    const word = 'word '.repeat(2000)
+    const shown = (...lines: string[]) =>
+      (renderReply({state: 'info', title: 't', lines}).embeds[0]?.description ?? '').split('\n')
+    expect(shown(word)).toEqual([expect.stringMatching(/^word word.*…$/)])
+    expect(shown(word, 'asked by ada')).toEqual([expect.stringMatching(/^word word.*…$/), 'asked by ada'])
+    expect(shown('asked by ada', word)).toEqual(['asked by ada', expect.stringMatching(/^word word.*…$/)])
   })
 
   test('keeps the end of a long excerpt, where the error is', () => {
