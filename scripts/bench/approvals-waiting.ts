@@ -13,7 +13,9 @@ import type {Verdict} from './verdicts.ts'
 const VOTES = 100
 const DBOS_POOL = 20
 /** Linear is read twice a minute: as often in one look as in another. */
-const REST_MS = 30_000
+const REST_MS = 60_000
+/** Sessions of Postgres tell of their transactions that late when they have nothing more to do. */
+const SETTLED_MS = 12_000
 /** What was written there is read once more for so long, since Linear may list it late. */
 const READ_AGAIN_MS = 120_000
 
@@ -167,18 +169,19 @@ async function voteByTurns(
   }
 }
 
-/** Looks at it for half a minute once nothing waits to be told any more, and after what that took is collected. */
+/** Looks at it for a minute once nothing waits to be told any more, and after what that took is collected. */
 function atRest({product, databaseUrl}: Measured, title: string): Promise<Rest> {
   return stage(`${title}: measured`, () =>
     withClient(databaseUrl, async client => {
       await told(client)
       const bytes = await bytesByTable(client)
-      const transactions = await transactionsOf(client)
-      const cpu = await cpuShare(product.pid, REST_MS)
-      const done = (await transactionsOf(client)) - transactions
       // Twice: the first collection still finds what the first look made.
       await product.ask('collect')
       const {heap, code} = await product.ask<Memory>('collect')
+      await sleep(SETTLED_MS)
+      const transactions = await transactionsOf(client)
+      const cpu = await cpuShare(product.pid, REST_MS)
+      const done = (await transactionsOf(client)) - transactions
       const [dataKb, codeKb] = [(heap - code) * 1024, code * 1024]
       return {dataKb, codeKb, bytes, cpu, transactionsPerSecond: done / (REST_MS / 1000)}
     }),

@@ -1,3 +1,4 @@
+import {readRisk} from '../approvals/risk-text.ts'
 import {assess} from '../approvals/risk.ts'
 import type {Json} from '../kernel/json.ts'
 import {visible} from '../kernel/markdown.ts'
@@ -98,6 +99,7 @@ export function build(asked: readonly Task[], surroundings: Surroundings): Built
     const before = task.after.flatMap(at => ends[at] ?? [])
     const ancestors = new Set([...task.after, ...before.flatMap(end => [...end.ancestors])])
     const where: Place = {
+      words: task.words,
       needs: before.map(({id}) => id),
       holds: before.flatMap(({holds}) => holds),
       idFor,
@@ -116,7 +118,8 @@ export function build(asked: readonly Task[], surroundings: Surroundings): Built
             return one && end && kinds.includes(one.kind) ? [{task: one, id: end.id}] : []
           }),
       heads,
-      risk: context => void risks.push(assess(context)),
+      // The words that ask for it can only raise it.
+      risk: context => void risks.push(assess(context, readRisk(task.words, context))),
     }
     if (task.unheard !== undefined)
       notes.add(

@@ -243,7 +243,7 @@ const EMIT: Readonly<Record<TaskKind, (task: Task, place: Place, house: Surround
           environment,
           resource: 'infrastructure',
           ...(ticket === undefined ? {} : {ticket}),
-          details: {repository, name: variable.name, value},
+          details: {repository, name: variable.name, value, words: place.text(`${gate}_words`, place.words)},
         },
       },
       {title: `ask people about ${variable.name}`, kind: 'gate', prepares: false},

@@ -17,6 +17,8 @@ export interface Target {
 
 /** Where in the workflow a task's steps go. */
 export interface Place {
+  /** Those that ask for its task. */
+  readonly words: string
   readonly needs: readonly string[]
   /** Expressions that must be true of what it waits for. */
   readonly holds: readonly string[]
@@ -118,7 +120,13 @@ export function askPeople(
       id,
       needs: unique([...place.needs, ...needs]),
       ...conditionOf(place),
-      approval: {title, operation, environment, resource: 'service', details: {target: name, ...details}},
+      approval: {
+        title,
+        operation,
+        environment,
+        resource: 'service',
+        details: {target: name, words: place.text(`${id}_words`, place.words), ...details},
+      },
     },
     {title: `ask people to approve ${name} → ${environment}`, kind: 'gate', prepares: false},
   )

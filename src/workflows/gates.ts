@@ -16,6 +16,7 @@ import type {
   Subject,
 } from '../approvals/request.ts'
 import {requesterOf} from '../approvals/requester.ts'
+import {readRisk} from '../approvals/risk-text.ts'
 import {assess} from '../approvals/risk.ts'
 import {valueInTime} from '../integrations/github/look.ts'
 import type {RepositoryHost} from '../integrations/github/repository-host.ts'
@@ -222,7 +223,7 @@ export function createGates(options: GatesOptions) {
   }
 
   async function newRequest(subject: GateSubject, asked: Question): Promise<NewApproval> {
-    const {title, operation, environment, resource} = asked
+    const {title, operation, environment, resource, details} = asked
     const what = {operation, environment, ...(resource === undefined ? {} : {resource})}
     const commit = await commitOf(asked)
     const bound = await boundOf(subject, asked, commit)
@@ -245,7 +246,7 @@ export function createGates(options: GatesOptions) {
         ...evidenceIn(asked),
       },
       ...(await requesterOfRun(subject.run)),
-      risk: assess(what),
+      risk: assess(what, typeof details['words'] === 'string' ? readRisk(details['words'], what) : undefined),
       bound,
       ...(card ? {card} : {}),
     }

@@ -284,6 +284,11 @@ describe('a gate', () => {
     }
   })
 
+  test('asks for more where the words of who asked say more, and for no less', async () => {
+    await ask({...ASKED, environment: 'development', details: {words: 'and rotate the production secrets'}})
+    expect(await request()).toMatchObject({status: 'pending', risk: {level: 'critical'}})
+  })
+
   test('for a change of infrastructure takes its ticket, which it binds and shows', async () => {
     const change = {...ASKED, operation: 'update_config', resource: 'infrastructure'}
     await ask(change)

@@ -76,6 +76,9 @@ describe('what is shipped', () => {
     expect(planned('ship api').plan.risk.level).toBe('medium')
     expect(planned('set A_FLAG=1').plan.risk.level).toBe('high')
     expect(planned('review PR 7').plan.risk).toEqual({level: 'low', reasons: []})
+    // Words can only raise it.
+    expect(planned('ship api, it drops the customers table').plan.risk.level).not.toBe('medium')
+    expect(planned('deploy client, the tiny readme change').plan.risk.level).toBe('high')
   })
 })
 
