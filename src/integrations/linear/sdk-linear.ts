@@ -6,7 +6,7 @@ import type {Linear, LinearAnswer, LinearComment, LinearUser} from './linear.ts'
 /** Comments a page; a page of them with their reactions costs a small part of Linear's 10,000 points a query. */
 const PAGE = 100
 /** Pages read at most for one question. */
-const PAGES = 20
+const PAGES = 100
 
 const author = z.object({id: z.string(), app: z.boolean()})
 const orNone = <T>(schema: z.ZodType<T>) => schema.nullish().transform(value => value ?? undefined)
